@@ -1,0 +1,26 @@
+# The hypervisor: build/hospes (what a multiboot loader starts) and build/hospes.debug (64-bit ELF with
+# symbols). make DEBUG=1 adds assertions and lock order checks.
+
+HV_B    := $(B)/hypervisor
+HV_DIRS := hypervisor/core hypervisor/hypercall hypervisor/lib \
+           $(addprefix hypervisor/x86/,boot entry cpu mm irq pv time acpi dom0)
+HV_SRCS := $(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS))))
+HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))
+HV_OBJS := $(HV_SRCS:%.c=$(B)/%.o) $(HV_ASM:%.S=$(B)/%.S.o)
+
+HV_CPPFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(ABI_INC) \
+               -Ihypervisor/include -Ihypervisor/x86/include -D__XEN__ -DHOSPES $(if $(DEBUG),-DCONFIG_DEBUG)
+HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
+             -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none \
+             -fno-omit-frame-pointer -fno-jump-tables -fno-common -mcmodel=small $(WARNINGS) -MMD -MP
+HV_PICFIX := -include hypervisor/include/hospes/visibility.h
+
+$(B)/hypervisor/%.o: hypervisor/%.c | abi
+	@mkdir -p $(@D)
+	$(CC) $(HV_CPPFLAGS) $(HV_PICFIX) $(HV_CFLAGS) $(if $(findstring hypervisor/core/,$<),$(HV_CORE_FLAGS)) -c -o $@ $<
+
+$(B)/hypervisor/%.S.o: hypervisor/%.S | abi
+	@mkdir -p $(@D)
+	$(CC) $(HV_CPPFLAGS) -D__ASSEMBLY__ -g -MMD -MP -I$(HV_B) -c -o $@ $<
+
+HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
