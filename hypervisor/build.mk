@@ -9,7 +9,7 @@ HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))
 HV_OBJS := $(HV_SRCS:%.c=$(B)/%.o) $(HV_ASM:%.S=$(B)/%.S.o)
 
 HV_CPPFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(ABI_INC) \
-               -Ihypervisor/include -Ihypervisor/x86/include -D__XEN__ -DHOSPES $(if $(DEBUG),-DCONFIG_DEBUG)
+               -Ihypervisor/include -Ihypervisor/x86/include -D__XEN_TOOLS__ -DHOSPES $(if $(DEBUG),-DCONFIG_DEBUG)
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
              -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none \
              -fno-omit-frame-pointer -fno-jump-tables -fno-common -mcmodel=small $(WARNINGS) -MMD -MP

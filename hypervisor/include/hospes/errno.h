@@ -3,11 +3,14 @@
 #define HOSPES_ERRNO_H
 
 #ifdef HOSPES_HOST_TEST
-#include <errno.h> /* Linux/x86's values are the ABI's */
+#include <errno.h> /* Linux/x86's values are the ABI's, and have ERESTART */
 #else
 #define XEN_ERRNO(name, value) name = value,
 enum {
 #include <xen/errno.h>
+    /* Only ever used inside: the header hides them from tools. */
+    EINTR = 4,
+    ERESTART = 85,
 };
 #endif
 

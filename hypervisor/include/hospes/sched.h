@@ -12,6 +12,7 @@
 #include <hospes/time.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
+#include <xen/vcpu.h>
 
 /* Why a vcpu does not run (vcpu_sched.pause_flags); 0 and pause_count 0: runnable. */
 #define VPF_BLOCKED        0u /* waits for an event (SCHEDOP_block) */
