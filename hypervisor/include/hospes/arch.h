@@ -1,9 +1,9 @@
 /*
- * What core/ and hypercall/ ask of an architecture: x86/ implements it on the machine, fake/ in a process.
- * Each function's contract is here, at its one declaration. Small inline pieces are in <arch/...>:
- *   arch/cpu.h     cpu_relax, local_irq_{disable,enable,save,restore}, local_irq_is_enabled, memory barriers
- *   arch/percpu.h  PERCPU_SECTION, this_cpu, per_cpu, smp_processor_id
- *   arch/current.h current (the running struct vcpu *), guest_cpu_user_regs()
+ * What core/ and hypercall/ ask of an architecture: x86/ implements it on the machine, fake/ in a
+ * process. Each function's contract is here, at its one declaration. Small inline pieces are in
+ * <arch/...>: arch/cpu.h     cpu_relax, local_irq_{disable,enable,save,restore},
+ * local_irq_is_enabled, memory barriers arch/percpu.h  PERCPU_SECTION, this_cpu, per_cpu,
+ * smp_processor_id arch/current.h current (the running struct vcpu *), guest_cpu_user_regs()
  *   arch/domain.h  struct arch_domain, struct arch_vcpu
  */
 #ifndef HOSPES_ARCH_H
@@ -14,11 +14,13 @@
 #include <arch/current.h>
 
 /* ---- domains and vcpus ---- */
-/* Everything of d->arch; on error nothing is left. config is already checked by arch_check_domain_config. */
+/* Everything of d->arch; on error nothing is left. config is already checked by
+ * arch_check_domain_config. */
 int arch_sanitise_domain_config(struct xen_domctl_createdomain *config) __must_check;
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config) __must_check;
 void arch_domain_destroy(struct domain *d); /* the rest, when no reference is left */
-/* Gives back all memory and mappings: -ERESTART when preempted. Stages are the architecture's own. */
+/* Gives back all memory and mappings: -ERESTART when preempted. Stages are the architecture's own.
+ */
 int arch_domain_relinquish(struct domain *d) __must_check;
 int arch_vcpu_create(struct vcpu *v) __must_check; /* also for idle vcpus */
 void arch_vcpu_destroy(struct vcpu *v);
@@ -46,11 +48,13 @@ void arch_set_events_enabled(struct vcpu *v, bool on);
 
 /* ---- other CPUs ---- */
 void arch_send_softirq(cpumask_t cpus);
-/* fn(data) on each CPU of the mask (this one included), with interrupts off; waits for all when `wait`. */
+/* fn(data) on each CPU of the mask (this one included), with interrupts off; waits for all when
+ * `wait`. */
 void on_cpus(cpumask_t cpus, void (*fn)(void *), void *data, bool wait);
 
 /* ---- memory ---- */
-/* The translation of the flush clock: frames freed at `stamp` are clean on the CPUs flushed since. */
+/* The translation of the flush clock: frames freed at `stamp` are clean on the CPUs flushed since.
+ */
 uint32_t tlb_clock_now(void);
 /* Flushes, on the CPUs of `mask` that have not flushed since `stamp`, all guest translations. */
 void tlb_flush_since(cpumask_t mask, uint32_t stamp);
@@ -65,8 +69,10 @@ void set_gpfn_from_mfn(mfn_t m, uint64_t gpfn);
 uint64_t get_gpfn_from_mfn(mfn_t m);
 void clear_page(void *va);
 void copy_page(void *dst, const void *src);
-/* A guest frame as a hypercall names it: reference taken on *pg. -EINVAL; writable: it must be so. */
-int get_guest_frame(struct domain *d, gfn_t g, bool writable, struct page_info **pg, mfn_t *out) __must_check;
+/* A guest frame as a hypercall names it: reference taken on *pg. -EINVAL; writable: it must be so.
+ */
+int get_guest_frame(struct domain *d, gfn_t g, bool writable, struct page_info **pg,
+                    mfn_t *out) __must_check;
 /* Physmap of translated guests; -EOPNOTSUPP where there is none (PV). */
 int arch_physmap_add(struct domain *d, gfn_t g, mfn_t m, unsigned int order) __must_check;
 int arch_physmap_remove(struct domain *d, gfn_t g, mfn_t m, unsigned int order) __must_check;

@@ -4,9 +4,9 @@
 
 #include <hospes/types.h>
 
-#define BITS_PER_LONG     64u
-#define BITS_TO_LONGS(n)  DIV_ROUND_UP(n, BITS_PER_LONG)
-#define BITMAP(name, n)   unsigned long name[BITS_TO_LONGS(n)]
+#define BITS_PER_LONG    64u
+#define BITS_TO_LONGS(n) DIV_ROUND_UP(n, BITS_PER_LONG)
+#define BITMAP(name, n)  unsigned long name[BITS_TO_LONGS(n)]
 
 static inline bool test_bit(unsigned int nr, const volatile unsigned long *p)
 {

@@ -2,22 +2,22 @@
 #ifndef HOSPES_COMPILER_H
 #define HOSPES_COMPILER_H
 
-#define likely(x)        __builtin_expect(!!(x), 1)
-#define unlikely(x)      __builtin_expect(!!(x), 0)
-#define barrier()        __asm__ volatile("" ::: "memory")
-#define unreachable()    __builtin_unreachable()
-#define __must_check     __attribute__((warn_unused_result))
-#define __packed         __attribute__((packed))
-#define __aligned(n)     __attribute__((aligned(n)))
-#define __section(s)     __attribute__((section(s)))
-#define __used           __attribute__((used))
-#define __maybe_unused   __attribute__((unused))
-#define __noinline       __attribute__((noinline))
-#define __always_inline  inline __attribute__((always_inline))
-#define __noreturn       __attribute__((noreturn))
-#define __cold           __attribute__((cold))
-#define __printf(f, a)   __attribute__((format(printf, f, a)))
-#define __cleanup(fn)    __attribute__((cleanup(fn)))
+#define likely(x)       __builtin_expect(!!(x), 1)
+#define unlikely(x)     __builtin_expect(!!(x), 0)
+#define barrier()       __asm__ volatile("" ::: "memory")
+#define unreachable()   __builtin_unreachable()
+#define __must_check    __attribute__((warn_unused_result))
+#define __packed        __attribute__((packed))
+#define __aligned(n)    __attribute__((aligned(n)))
+#define __section(s)    __attribute__((section(s)))
+#define __used          __attribute__((used))
+#define __maybe_unused  __attribute__((unused))
+#define __noinline      __attribute__((noinline))
+#define __always_inline inline __attribute__((always_inline))
+#define __noreturn      __attribute__((noreturn))
+#define __cold          __attribute__((cold))
+#define __printf(f, a)  __attribute__((format(printf, f, a)))
+#define __cleanup(fn)   __attribute__((cleanup(fn)))
 
 /* Code and data used only until the first guest runs; the memory is given back afterwards. */
 #ifdef HOSPES_HOST_TEST
@@ -25,27 +25,37 @@
 #define __initdata
 #define __ro_after_init
 #else
-#define __init           __section(".init.text") __cold
-#define __initdata       __section(".init.data")
-#define __ro_after_init  __section(".data.ro_after_init")
+#define __init          __section(".init.text") __cold
+#define __initdata      __section(".init.data")
+#define __ro_after_init __section(".data.ro_after_init")
 #endif
-#define __read_mostly    __section(".data.read_mostly")
+#define __read_mostly __section(".data.read_mostly")
 
-#define ARRAY_SIZE(a)            (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, t, m)    ((t *)((char *)(p) - __builtin_offsetof(t, m)))
-#define ROUNDUP(x, a)            (((x) + (a) - 1) & ~((__typeof__(x))(a) - 1))
-#define ROUNDDOWN(x, a)          ((x) & ~((__typeof__(x))(a) - 1))
-#define DIV_ROUND_UP(n, d)       (((n) + (d) - 1) / (d))
-#define IS_ALIGNED(x, a)         (((x) & ((__typeof__(x))(a) - 1)) == 0)
-#define min(a, b)                ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
-#define max(a, b)                ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
-#define BIT(n)                   (1ul << (n))
-#define PASTE_(a, b)             a##b
-#define PASTE(a, b)              PASTE_(a, b)
+#define ARRAY_SIZE(a)         (sizeof(a) / sizeof((a)[0]))
+#define container_of(p, t, m) ((t *)((char *)(p) - __builtin_offsetof(t, m)))
+#define ROUNDUP(x, a)         (((x) + (a)-1) & ~((__typeof__(x))(a)-1))
+#define ROUNDDOWN(x, a)       ((x) & ~((__typeof__(x))(a)-1))
+#define DIV_ROUND_UP(n, d)    (((n) + (d)-1) / (d))
+#define IS_ALIGNED(x, a)      (((x) & ((__typeof__(x))(a)-1)) == 0)
+#define min(a, b)               \
+    ({                          \
+        __typeof__(a) a_ = (a); \
+        __typeof__(b) b_ = (b); \
+        a_ < b_ ? a_ : b_;      \
+    })
+#define max(a, b)               \
+    ({                          \
+        __typeof__(a) a_ = (a); \
+        __typeof__(b) b_ = (b); \
+        a_ > b_ ? a_ : b_;      \
+    })
+#define BIT(n)       (1ul << (n))
+#define PASTE_(a, b) a##b
+#define PASTE(a, b)  PASTE_(a, b)
 
 /* One access, exactly as wide as the object: for memory that another CPU or a guest also writes. */
-#define READ_ONCE(x)             (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v)         (*(volatile __typeof__(x) *)&(x) = (v))
+#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 /*
  * Clamp an index that a guest chose, also under speculation: idx when idx < size, else 0.

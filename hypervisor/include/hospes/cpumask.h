@@ -66,8 +66,8 @@ static inline void cpumask_clear(unsigned int cpu, cpumask_t *m)
     clear_bit(cpu, &m->bits);
 }
 
-#define for_each_cpu_in(cpu, mask)                                                                 \
-    for (unsigned long rest_ = (mask).bits; rest_ && ((cpu) = lowest_bit(rest_), true);            \
+#define for_each_cpu_in(cpu, mask)                                                      \
+    for (unsigned long rest_ = (mask).bits; rest_ && ((cpu) = lowest_bit(rest_), true); \
          rest_ &= rest_ - 1)
 #define for_each_online_cpu(cpu)   for_each_cpu_in(cpu, cpu_online_map)
 #define for_each_possible_cpu(cpu) for_each_cpu_in(cpu, cpu_possible_map)

@@ -1,10 +1,10 @@
 /*
- * Domains and virtual CPUs: what core knows of them. The architecture's part is embedded as `arch`; each
- * subject's part has its own struct in its own header (sched.h, event.h, grant.h).
+ * Domains and virtual CPUs: what core knows of them. The architecture's part is embedded as `arch`;
+ * each subject's part has its own struct in its own header (sched.h, event.h, grant.h).
  *
- * References: a struct domain lives while its refcount is not 0; `d->is_dying` says that it must not be
- * given new resources. Lookups are lockless (rcu); a pointer obtained by lookup is good until the holder
- * returns to a guest or idles; who keeps one longer takes get_domain.
+ * References: a struct domain lives while its refcount is not 0; `d->is_dying` says that it must
+ * not be given new resources. Lookups are lockless (rcu); a pointer obtained by lookup is good
+ * until the holder returns to a guest or idles; who keeps one longer takes get_domain.
  */
 #ifndef HOSPES_DOMAIN_H
 #define HOSPES_DOMAIN_H
@@ -30,7 +30,8 @@ struct vcpu {
     unsigned int vcpu_id;
     struct domain *domain;
 
-    /* Where the guest reads its vcpu_info (in shared_info, or where VCPUOP_register_vcpu_info put it). */
+    /* Where the guest reads its vcpu_info (in shared_info, or where VCPUOP_register_vcpu_info put
+     * it). */
     struct vcpu_info *vcpu_info;
     mfn_t vcpu_info_mfn; /* referenced, typed writable; MFN_NONE: in shared_info or the dummy */
 
@@ -47,8 +48,8 @@ struct vcpu {
 
     bool is_initialised; /* has a context: may be brought up */
     bool defer_shutdown, paused_for_shutdown;
-    bool mc_preempted;       /* the current multicall was cut short by its own continuation */
-    bool hcall_preempted;    /* the current hypercall asked to be continued (hypercall.h) */
+    bool mc_preempted;    /* the current multicall was cut short by its own continuation */
+    bool hcall_preempted; /* the current hypercall asked to be continued (hypercall.h) */
     bool in_multicall;
     bool affinity_broken;
     uint8_t nmi_pending;
@@ -58,21 +59,21 @@ struct vcpu {
 
 struct domain {
     domid_t domain_id;
-    bool is_privileged;  /* Domain 0: may manage the others */
-    bool is_hardware;    /* has the machine's devices */
+    bool is_privileged; /* Domain 0: may manage the others */
+    bool is_hardware;   /* has the machine's devices */
     bool is_hvm;
-    bool is_xen;         /* the hypervisor's own: idle, DOMID_XEN, DOMID_IO */
+    bool is_xen; /* the hypervisor's own: idle, DOMID_XEN, DOMID_IO */
     bool is_idle;
     bool creation_finished; /* has been unpaused once: builder-only operations are over */
-    uint8_t is_dying;    /* enum dying; under lock, read by all */
+    uint8_t is_dying;       /* enum dying; under lock, read by all */
     unsigned int max_vcpus;
-    struct vcpu **vcpu;  /* max_vcpus pointers, each set once */
+    struct vcpu **vcpu;    /* max_vcpus pointers, each set once */
     struct domain *target; /* the domain that this one (a device model) may act on; referenced */
 
     unsigned int refcount; /* atomic */
     struct list_head list; /* domain_list, ascending domain_id */
     struct rcu_head rcu;
-    spinlock_t lock;       /* RANK_DOMAIN */
+    spinlock_t lock; /* RANK_DOMAIN */
     xen_domain_handle_t handle;
     uint32_t create_flags; /* XEN_DOMCTL_CDF_* */
     uint32_t ssidref;
@@ -82,12 +83,12 @@ struct domain {
 
     /* Memory; page_lock protects lists and counts. */
     spinlock_t page_lock;
-    struct page_list page_list;     /* allocated, assigned */
-    struct page_list xenpage_list;  /* shared by share_xen_page_with_guest */
-    struct page_list relmem_list;   /* being given back when dying */
-    uint64_t tot_pages;    /* assigned now */
-    uint64_t max_pages;    /* limit */
-    uint64_t outstanding_pages; /* claimed (XENMEM_claim_pages) */
+    struct page_list page_list;    /* allocated, assigned */
+    struct page_list xenpage_list; /* shared by share_xen_page_with_guest */
+    struct page_list relmem_list;  /* being given back when dying */
+    uint64_t tot_pages;            /* assigned now */
+    uint64_t max_pages;            /* limit */
+    uint64_t outstanding_pages;    /* claimed (XENMEM_claim_pages) */
     unsigned int xenheap_pages;
 
     struct domain_events evtchn;
@@ -99,12 +100,12 @@ struct domain {
 
     /* Shutdown */
     bool is_shutting_down, is_shut_down;
-    int shutdown_code;     /* SHUTDOWN_*; -1 none */
+    int shutdown_code;                   /* SHUTDOWN_*; -1 none */
     unsigned int pause_count;            /* atomic */
     unsigned int controller_pause_count; /* by domctl */
 
-    s_time_t time_offset;  /* of its wall clock, ns */
-    unsigned long vm_assist; /* VMASST_TYPE_* bits */
+    s_time_t time_offset;       /* of its wall clock, ns */
+    unsigned long vm_assist;    /* VMASST_TYPE_* bits */
     unsigned int reclaim_stage; /* where domain_relinquish is (core/domain_destroy.c) */
 
     struct arch_domain arch;
@@ -121,7 +122,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
                   struct domain **out) __must_check;
 /* -EINVAL, -EEXIST, -ENOMEM; the new vcpu is down (VPF_down) and paused by nobody. */
 int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out) __must_check;
-/* Starts destruction; -ERESTART: call again (preemptible reclaim). The struct goes with the last ref. */
+/* Starts destruction; -ERESTART: call again (preemptible reclaim). The struct goes with the last
+ * ref. */
 int domain_kill(struct domain *d) __must_check;
 bool get_domain(struct domain *d) __must_check; /* false: it is being freed */
 void put_domain(struct domain *d);
@@ -142,13 +144,14 @@ static inline struct vcpu *domain_vcpu(const struct domain *d, unsigned int id)
 {
     return id < d->max_vcpus ? d->vcpu[array_index_nospec(id, d->max_vcpus)] : NULL;
 }
-#define for_each_domain(d) list_for_each_entry(d, &domain_list, list) /* under domlist_lock or rcu */
-#define for_each_vcpu(d, v)                                                                        \
-    for (unsigned int i_ = 0; i_ < (d)->max_vcpus; i_++)                                           \
+#define for_each_domain(d) \
+    list_for_each_entry (d, &domain_list, list) /* under domlist_lock or rcu */
+#define for_each_vcpu(d, v)                              \
+    for (unsigned int i_ = 0; i_ < (d)->max_vcpus; i_++) \
         if (((v) = (d)->vcpu[i_]) != NULL)
 
-/* The guest did what no guest may: message, trace of the vcpu, domain shut down with SHUTDOWN_crash.
- * The caller must get back to the guest-exit path soon. */
+/* The guest did what no guest may: message, trace of the vcpu, domain shut down with
+ * SHUTDOWN_crash. The caller must get back to the guest-exit path soon. */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 void domain_shutdown(struct domain *d, int reason);
 void domain_resume(struct domain *d);

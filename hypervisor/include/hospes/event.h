@@ -1,7 +1,8 @@
 /*
- * Event channels: ports between domains, to virtual interrupts, to other vcpus, to physical interrupts.
- * The state of ports is core/event.c; how a pending port reaches the guest is one of two ABIs behind
- * struct evtchn_ops: two-level bitmaps (core/event_2l.c) or FIFO queues (core/event_fifo.c).
+ * Event channels: ports between domains, to virtual interrupts, to other vcpus, to physical
+ * interrupts. The state of ports is core/event.c; how a pending port reaches the guest is one of
+ * two ABIs behind struct evtchn_ops: two-level bitmaps (core/event_2l.c) or FIFO queues
+ * (core/event_fifo.c).
  */
 #ifndef HOSPES_EVENT_H
 #define HOSPES_EVENT_H
@@ -15,8 +16,8 @@
 
 struct evtchn {
     spinlock_t lock;
-    uint8_t state;         /* ECS_* (event.c) */
-    bool pending_fifo;     /* FIFO: raised while no event array page was there */
+    uint8_t state;     /* ECS_* (event.c) */
+    bool pending_fifo; /* FIFO: raised while no event array page was there */
     uint8_t priority, last_priority;
     uint16_t notify_vcpu_id;
     uint16_t last_vcpu_id;
@@ -54,14 +55,14 @@ struct evtchn_fifo_domain;
 struct evtchn_fifo_vcpu;
 
 struct domain_events {
-    spinlock_t lock;            /* RANK_EVTCHN_DOMAIN: allocation and binding */
-    struct evtchn **buckets;    /* ports in arrays of EVTCHNS_PER_BUCKET, grown on demand */
-    unsigned int valid_ports;   /* ports below this have a struct */
-    unsigned int max_ports;     /* limit: by ABI and by domctl */
+    spinlock_t lock;          /* RANK_EVTCHN_DOMAIN: allocation and binding */
+    struct evtchn **buckets;  /* ports in arrays of EVTCHNS_PER_BUCKET, grown on demand */
+    unsigned int valid_ports; /* ports below this have a struct */
+    unsigned int max_ports;   /* limit: by ABI and by domctl */
     unsigned int active_ports;
     const struct evtchn_ops *ops;
     struct evtchn_fifo_domain *fifo;
-    BITMAP(poll_mask, 128);     /* vcpus in SCHEDOP_poll */
+    BITMAP(poll_mask, 128); /* vcpus in SCHEDOP_poll */
 };
 
 #define NR_VIRQS_MAX 24u
@@ -88,8 +89,8 @@ void send_guest_pirq(struct domain *d, unsigned int pirq);
 int evtchn_notify_from_xen(struct domain *d, evtchn_port_t port);
 /* Allocates a port of d bound to remote whose other end is the hypervisor itself. */
 int evtchn_alloc_xen_channel(struct vcpu *v, domid_t remote,
-                             void (*consumer)(struct vcpu *, evtchn_port_t), evtchn_port_t *out)
-    __must_check;
+                             void (*consumer)(struct vcpu *, evtchn_port_t),
+                             evtchn_port_t *out) __must_check;
 /* Sets the upcall pending on v and kicks it. */
 void vcpu_mark_events_pending(struct vcpu *v);
 /* Is there something the guest must be told of (pending and not masked)? */

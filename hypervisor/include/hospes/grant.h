@@ -18,8 +18,8 @@ int grant_table_init(struct domain *d, unsigned int max_frames, unsigned int max
 /* Unmaps all that d has mapped of others; preemptible: -ERESTART. */
 int grant_table_release_mappings(struct domain *d) __must_check;
 void grant_table_destroy(struct domain *d);
-/* For XENMEM_add_to_physmap(grant_table) and acquire_resource: the frame of index idx (grows the table).
- * status: the status frames of version 2. -EINVAL, -ENOMEM. */
+/* For XENMEM_add_to_physmap(grant_table) and acquire_resource: the frame of index idx (grows the
+ * table). status: the status frames of version 2. -EINVAL, -ENOMEM. */
 int gnttab_get_frame(struct domain *d, unsigned long idx, bool status, mfn_t *out) __must_check;
 void grant_table_dump(struct domain *d);
 

@@ -23,9 +23,9 @@ size_t strlcpy(char *dst, const char *src, size_t size);
 #endif
 
 /*
- * Formats: %d %i %u %x %X %o %p %s %c %% with flags 0 - # + space, width, precision, and the lengths
- * hh h l ll z t j. Ours besides: %ps (symbol+offset/size of an address), %pv (a struct vcpu *: d1v0).
- * snprintf returns the length that a large enough buffer would have got.
+ * Formats: %d %i %u %x %X %o %p %s %c %% with flags 0 - # + space, width, precision, and the
+ * lengths hh h l ll z t j. Ours besides: %ps (symbol+offset/size of an address), %pv (a struct vcpu
+ * *: d1v0). snprintf returns the length that a large enough buffer would have got.
  */
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf(3, 0);
@@ -35,16 +35,32 @@ int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf(3,
 unsigned long strtoul(const char *s, char **end, int base);
 #endif
 
-/* Message levels, from <loglvl> on the command line. A guest-provoked message uses the G_ ones, which
- * are rate limited: no guest can drive the console. */
-#define LOG_ERR     "\001" "0"
-#define LOG_WARNING "\001" "1"
-#define LOG_INFO    "\001" "2"
-#define LOG_DEBUG   "\001" "3"
-#define LOG_G_ERR     "\002" "0"
-#define LOG_G_WARNING "\002" "1"
-#define LOG_G_INFO    "\002" "2"
-#define LOG_G_DEBUG   "\002" "3"
+/* Message levels, from <loglvl> on the command line. A guest-provoked message uses the G_ ones,
+ * which are rate limited: no guest can drive the console. */
+#define LOG_ERR \
+    "\001"      \
+    "0"
+#define LOG_WARNING \
+    "\001"          \
+    "1"
+#define LOG_INFO \
+    "\001"       \
+    "2"
+#define LOG_DEBUG \
+    "\001"        \
+    "3"
+#define LOG_G_ERR \
+    "\002"        \
+    "0"
+#define LOG_G_WARNING \
+    "\002"            \
+    "1"
+#define LOG_G_INFO \
+    "\002"         \
+    "2"
+#define LOG_G_DEBUG \
+    "\002"          \
+    "3"
 
 /* To the console ring and the console devices; any context but NMI. No level: LOG_INFO. */
 void printk(const char *fmt, ...) __printf(1, 2);
@@ -55,17 +71,32 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
 /* For our own broken invariants only; never reachable from a guest. */
 void bug(const char *file, int line, const char *what) __noreturn __cold;
-#define BUG()      bug(__FILE__, __LINE__, "BUG")
-#define BUG_ON(c)  do { if (unlikely(c)) { bug(__FILE__, __LINE__, #c); } } while (0)
+#define BUG() bug(__FILE__, __LINE__, "BUG")
+#define BUG_ON(c)                        \
+    do {                                 \
+        if (unlikely(c)) {               \
+            bug(__FILE__, __LINE__, #c); \
+        }                                \
+    } while (0)
 #ifdef CONFIG_DEBUG
-#define ASSERT(c)  BUG_ON(!(c))
+#define ASSERT(c) BUG_ON(!(c))
 #else
-#define ASSERT(c)  do { (void)sizeof(c); } while (0)
+#define ASSERT(c)        \
+    do {                 \
+        (void)sizeof(c); \
+    } while (0)
 #endif
 #define ASSERT_UNREACHABLE() ASSERT(!"reachable")
 /* Prints file and line with a trace, and goes on. */
 void warn(const char *file, int line, const char *what) __cold;
-#define WARN_ON(c) ({ bool c_ = !!(c); if (unlikely(c_)) { warn(__FILE__, __LINE__, #c); } c_; })
+#define WARN_ON(c)                        \
+    ({                                    \
+        bool c_ = !!(c);                  \
+        if (unlikely(c_)) {               \
+            warn(__FILE__, __LINE__, #c); \
+        }                                 \
+        c_;                               \
+    })
 
 /* In-place heap sort; cmp as for qsort. */
 void sort(void *base, size_t n, size_t size, int (*cmp)(const void *, const void *));

@@ -8,7 +8,10 @@ struct list_head {
     struct list_head *next, *prev;
 };
 
-#define LIST_HEAD_INIT(h) {&(h), &(h)}
+#define LIST_HEAD_INIT(h) \
+    {                     \
+        &(h), &(h)        \
+    }
 
 static inline void list_init(struct list_head *h)
 {
@@ -18,7 +21,8 @@ static inline bool list_empty(const struct list_head *h)
 {
     return h->next == h;
 }
-static inline void list_insert_(struct list_head *n, struct list_head *before, struct list_head *after)
+static inline void list_insert_(struct list_head *n, struct list_head *before,
+                                struct list_head *after)
 {
     n->prev = before;
     n->next = after;
@@ -43,16 +47,16 @@ static inline void list_del(struct list_head *n)
     list_init(n);
 }
 
-#define list_entry(p, type, member)        container_of(p, type, member)
-#define list_first_entry(h, type, member)  list_entry((h)->next, type, member)
-#define list_for_each_entry(pos, h, member)                                                        \
-    for ((pos) = list_entry((h)->next, __typeof__(*(pos)), member); &(pos)->member != (h);         \
+#define list_entry(p, type, member)       container_of(p, type, member)
+#define list_first_entry(h, type, member) list_entry((h)->next, type, member)
+#define list_for_each_entry(pos, h, member)                                                \
+    for ((pos) = list_entry((h)->next, __typeof__(*(pos)), member); &(pos)->member != (h); \
          (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
 /* Survives taking pos out. */
-#define list_for_each_entry_safe(pos, tmp, h, member)                                              \
-    for ((pos) = list_entry((h)->next, __typeof__(*(pos)), member),                                \
-        (tmp) = list_entry((pos)->member.next, __typeof__(*(pos)), member);                        \
-         &(pos)->member != (h);                                                                    \
+#define list_for_each_entry_safe(pos, tmp, h, member)                       \
+    for ((pos) = list_entry((h)->next, __typeof__(*(pos)), member),         \
+        (tmp) = list_entry((pos)->member.next, __typeof__(*(pos)), member); \
+         &(pos)->member != (h);                                             \
          (pos) = (tmp), (tmp) = list_entry((tmp)->member.next, __typeof__(*(tmp)), member))
 
 #endif

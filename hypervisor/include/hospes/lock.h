@@ -1,7 +1,7 @@
 /*
  * Spin locks: fair (ticket), with a rank. In debug builds taking a lock whose rank is not above the
- * highest one held by this CPU is a BUG, as is taking a lock with interrupts on that is also taken in
- * interrupt context. The ranks, and what each lock protects, are in <hospes/lock_ranks.h>.
+ * highest one held by this CPU is a BUG, as is taking a lock with interrupts on that is also taken
+ * in interrupt context. The ranks, and what each lock protects, are in <hospes/lock_ranks.h>.
  */
 #ifndef HOSPES_LOCK_H
 #define HOSPES_LOCK_H
@@ -24,12 +24,18 @@ typedef struct {
 } spinlock_t;
 
 #ifdef CONFIG_DEBUG
-#define SPINLOCK_INIT(r) {.word = 0, .rank = (r)}
+#define SPINLOCK_INIT(r)       \
+    {                          \
+        .word = 0, .rank = (r) \
+    }
 void lock_debug_before(const spinlock_t *l);
 void lock_debug_taken(spinlock_t *l);
 void lock_debug_released(spinlock_t *l);
 #else
-#define SPINLOCK_INIT(r) {.word = 0}
+#define SPINLOCK_INIT(r) \
+    {                    \
+        .word = 0        \
+    }
 #define lock_debug_before(l)   ((void)0)
 #define lock_debug_taken(l)    ((void)0)
 #define lock_debug_released(l) ((void)0)
@@ -90,16 +96,27 @@ static inline void spin_unlock_irq(spinlock_t *l)
     local_irq_enable();
 }
 /* flags is an unsigned long lvalue. */
-#define spin_lock_irqsave(l, flags)         do { (flags) = local_irq_save(); spin_lock(l); } while (0)
-#define spin_unlock_irqrestore(l, flags)    do { spin_unlock(l); local_irq_restore(flags); } while (0)
+#define spin_lock_irqsave(l, flags) \
+    do {                            \
+        (flags) = local_irq_save(); \
+        spin_lock(l);               \
+    } while (0)
+#define spin_unlock_irqrestore(l, flags) \
+    do {                                 \
+        spin_unlock(l);                  \
+        local_irq_restore(flags);        \
+    } while (0)
 
 /* A guard: LOCKED(&d->lock); holds the lock to the end of the block. */
 static inline void spin_guard_release_(spinlock_t **l)
 {
     spin_unlock(*l);
 }
-#define LOCKED(l)                                                                                  \
-    spinlock_t *PASTE(guard_, __LINE__) __cleanup(spin_guard_release_) __maybe_unused =            \
-        ({ spinlock_t *l_ = (l); spin_lock(l_); l_; })
+#define LOCKED(l)                                                                          \
+    spinlock_t *PASTE(guard_, __LINE__) __cleanup(spin_guard_release_) __maybe_unused = ({ \
+        spinlock_t *l_ = (l);                                                              \
+        spin_lock(l_);                                                                     \
+        l_;                                                                                \
+    })
 
 #endif

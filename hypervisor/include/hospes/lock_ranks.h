@@ -1,8 +1,8 @@
 /*
- * Every lock of the hypervisor: what it protects, in the order in which they nest (a lock may be taken
- * while holding any lock above it in this list, never one below or of the same rank, but for pairs of
- * the same rank taken in address order through spin_lock_pair).
- * (i): also taken in interrupt context, so always with interrupts off.
+ * Every lock of the hypervisor: what it protects, in the order in which they nest (a lock may be
+ * taken while holding any lock above it in this list, never one below or of the same rank, but for
+ * pairs of the same rank taken in address order through spin_lock_pair). (i): also taken in
+ * interrupt context, so always with interrupts off.
  */
 #ifndef HOSPES_LOCK_RANKS_H
 #define HOSPES_LOCK_RANKS_H

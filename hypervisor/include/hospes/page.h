@@ -1,9 +1,9 @@
 /*
- * The frame table: one struct page_info for each 4 KiB frame of RAM, and the two counts every use of a
- * frame goes through. A general reference (count) keeps a frame from being freed; a type reference keeps
- * it what it is: a page table of level 1..4, a descriptor table, or writable - never two at once.
- * The transitions of type_info are pure code in core/page_type.c, enumerated in full by its unit test;
- * what validating a table means is the architecture's (x86/pv/).
+ * The frame table: one struct page_info for each 4 KiB frame of RAM, and the two counts every use
+ * of a frame goes through. A general reference (count) keeps a frame from being freed; a type
+ * reference keeps it what it is: a page table of level 1..4, a descriptor table, or writable -
+ * never two at once. The transitions of type_info are pure code in core/page_type.c, enumerated in
+ * full by its unit test; what validating a table means is the architecture's (x86/pv/).
  */
 #ifndef HOSPES_PAGE_H
 #define HOSPES_PAGE_H
@@ -12,7 +12,8 @@
 #include <hospes/cpumask.h>
 
 /* count_info */
-#define PGC_ALLOCATED   BIT(63) /* the owner's own reference; dropped once, by whoever clears this bit */
+#define PGC_ALLOCATED \
+    BIT(63) /* the owner's own reference; dropped once, by whoever clears this bit */
 #define PGC_XEN_HEAP    BIT(62) /* the hypervisor's memory (may be shared with its owner domain) */
 #define PGC_BROKEN      BIT(61) /* never handed out again */
 #define PGC_STATE_SHIFT 58
@@ -24,30 +25,30 @@
 #define PGC_COUNT_MASK  (BIT(40) - 1)
 
 /* type_info: type in the top bits, then flags, then the number of type references. */
-#define PGT_TYPE_SHIFT  60
-#define PGT_TYPE_MASK   (15ul << PGT_TYPE_SHIFT)
-#define PGT_NONE        (0ul << PGT_TYPE_SHIFT)
-#define PGT_L1          (1ul << PGT_TYPE_SHIFT)
-#define PGT_L2          (2ul << PGT_TYPE_SHIFT)
-#define PGT_L3          (3ul << PGT_TYPE_SHIFT)
-#define PGT_L4          (4ul << PGT_TYPE_SHIFT)
-#define PGT_SEGDESC     (5ul << PGT_TYPE_SHIFT) /* a GDT or LDT page */
-#define PGT_SHARED      (6ul << PGT_TYPE_SHIFT)
-#define PGT_WRITABLE    (7ul << PGT_TYPE_SHIFT)
-#define PGT_PINNED      BIT(59) /* one type reference is the guest's pin */
-#define PGT_VALIDATED   BIT(58) /* the content has been checked against the type */
-#define PGT_PARTIAL     BIT(57) /* (de)validation was preempted; nr_validated says how far it is */
-#define PGT_LOCKED      BIT(56) /* being (de)validated by one CPU, or its entries being written */
-#define PGT_COUNT_MASK  (BIT(40) - 1)
+#define PGT_TYPE_SHIFT 60
+#define PGT_TYPE_MASK  (15ul << PGT_TYPE_SHIFT)
+#define PGT_NONE       (0ul << PGT_TYPE_SHIFT)
+#define PGT_L1         (1ul << PGT_TYPE_SHIFT)
+#define PGT_L2         (2ul << PGT_TYPE_SHIFT)
+#define PGT_L3         (3ul << PGT_TYPE_SHIFT)
+#define PGT_L4         (4ul << PGT_TYPE_SHIFT)
+#define PGT_SEGDESC    (5ul << PGT_TYPE_SHIFT) /* a GDT or LDT page */
+#define PGT_SHARED     (6ul << PGT_TYPE_SHIFT)
+#define PGT_WRITABLE   (7ul << PGT_TYPE_SHIFT)
+#define PGT_PINNED     BIT(59) /* one type reference is the guest's pin */
+#define PGT_VALIDATED  BIT(58) /* the content has been checked against the type */
+#define PGT_PARTIAL    BIT(57) /* (de)validation was preempted; nr_validated says how far it is */
+#define PGT_LOCKED     BIT(56) /* being (de)validated by one CPU, or its entries being written */
+#define PGT_COUNT_MASK (BIT(40) - 1)
 
 /* One per frame: 32 bytes, so 0.8 % of memory. */
 struct page_info {
     uint64_t count_info;
     uint64_t type_info;
     uint32_t next, prev; /* frame numbers of the neighbours on a page_list; PAGE_LIST_END */
-    uint16_t owner;      /* domid; DOMID_INVALID when none. Changes only while count is 0 or under the
-                          * owner's page_lock (steal, transfer) */
-    uint8_t order;       /* of a free buddy chunk's head */
+    uint16_t owner; /* domid; DOMID_INVALID when none. Changes only while count is 0 or under the
+                     * owner's page_lock (steal, transfer) */
+    uint8_t order;  /* of a free buddy chunk's head */
     uint8_t partial_flags;
     union {
         uint32_t tlbflush_timestamp; /* when the last reference of a type went (count_type == 0) */
@@ -97,7 +98,8 @@ void get_page_again(struct page_info *pg);
 void put_page(struct page_info *pg);
 /* Clears PGC_ALLOCATED if set and drops that reference: how an owner gives a page up. */
 void put_page_alloc_ref(struct page_info *pg);
-/* A reference together with the owner it was taken from; NULL when the page is not in use by a domain. */
+/* A reference together with the owner it was taken from; NULL when the page is not in use by a
+ * domain. */
 struct domain *get_page_owner(struct page_info *pg) __must_check;
 static inline domid_t page_owner_id(const struct page_info *pg)
 {
@@ -106,8 +108,9 @@ static inline domid_t page_owner_id(const struct page_info *pg)
 
 /* ---- type references (core/page_type.c drives, the architecture validates) ---- */
 
-/* 0; -EINVAL: has another type in use or does not validate; -ERESTART: preempted, call again (the page is
- * left PGT_PARTIAL with a reference of the caller's); -EINTR: preempted before anything was taken. */
+/* 0; -EINVAL: has another type in use or does not validate; -ERESTART: preempted, call again (the
+ * page is left PGT_PARTIAL with a reference of the caller's); -EINTR: preempted before anything was
+ * taken. */
 int get_page_type(struct page_info *pg, uint64_t type, bool preemptible) __must_check;
 /* 0 or -ERESTART/-EINTR when preemptible. */
 int put_page_type(struct page_info *pg, bool preemptible);

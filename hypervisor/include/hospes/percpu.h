@@ -1,7 +1,7 @@
 /*
- * Variables of which each CPU has its own: DEFINE_PER_CPU(type, name) in one file, DECLARE_PER_CPU in a
- * header; this_cpu(name) and per_cpu(name, cpu) are lvalues. CPU 0's exist from the first instruction in
- * C, another CPU's from before it is brought up. They start as zero.
+ * Variables of which each CPU has its own: DEFINE_PER_CPU(type, name) in one file, DECLARE_PER_CPU
+ * in a header; this_cpu(name) and per_cpu(name, cpu) are lvalues. CPU 0's exist from the first
+ * instruction in C, another CPU's from before it is brought up. They start as zero.
  */
 #ifndef HOSPES_PERCPU_H
 #define HOSPES_PERCPU_H

@@ -1,6 +1,6 @@
 /*
- * Scheduling: vcpu states, blocking and waking, and the interface a policy implements (one file each:
- * core/sched_credit.c, ...).
+ * Scheduling: vcpu states, blocking and waking, and the interface a policy implements (one file
+ * each: core/sched_credit.c, ...).
  */
 #ifndef HOSPES_SCHED_H
 #define HOSPES_SCHED_H
@@ -25,14 +25,14 @@ struct sched_unit_priv; /* the policy's own, per vcpu */
 struct sched_dom_priv;  /* the policy's own, per domain */
 
 struct vcpu_sched {
-    unsigned int processor;      /* whose run queue it is on */
-    bool is_running;             /* its state is on a CPU now */
-    unsigned long pause_flags;   /* bit per VPF_*; atomic */
-    unsigned int pause_count;    /* atomic */
+    unsigned int processor;    /* whose run queue it is on */
+    bool is_running;           /* its state is on a CPU now */
+    unsigned long pause_flags; /* bit per VPF_*; atomic */
+    unsigned int pause_count;  /* atomic */
     cpumask_t hard_affinity, soft_affinity, hard_affinity_saved;
     s_time_t last_run_time;
     struct sched_unit_priv *priv;
-    unsigned int poll_evtchn;    /* 0: not polling; port: one; ~0u: several */
+    unsigned int poll_evtchn; /* 0: not polling; port: one; ~0u: several */
 };
 struct domain_sched {
     struct sched_dom_priv *priv;
@@ -46,22 +46,22 @@ struct task_slice {
 
 /* A policy. Called with that CPU's run queue lock held and interrupts off unless said otherwise. */
 struct scheduler {
-    const char *name, *opt_name;  /* "Credit", what sched= takes */
-    unsigned int sched_id;        /* XEN_SCHEDULER_* */
-    int (*init)(void);                                       /* no lock */
-    int (*init_cpu)(unsigned int cpu);                       /* no lock */
-    int (*init_domain)(struct domain *d);                    /* no lock */
-    void (*free_domain)(struct domain *d);                   /* no lock */
-    int (*init_vcpu)(struct vcpu *v);                        /* no lock */
-    void (*free_vcpu)(struct vcpu *v);                       /* no lock; not on any queue */
+    const char *name, *opt_name;           /* "Credit", what sched= takes */
+    unsigned int sched_id;                 /* XEN_SCHEDULER_* */
+    int (*init)(void);                     /* no lock */
+    int (*init_cpu)(unsigned int cpu);     /* no lock */
+    int (*init_domain)(struct domain *d);  /* no lock */
+    void (*free_domain)(struct domain *d); /* no lock */
+    int (*init_vcpu)(struct vcpu *v);      /* no lock */
+    void (*free_vcpu)(struct vcpu *v);     /* no lock; not on any queue */
     void (*wake)(struct vcpu *v);
     void (*sleep)(struct vcpu *v);
     void (*yield)(struct vcpu *v);
     unsigned int (*pick_cpu)(struct vcpu *v);
     struct task_slice (*do_schedule)(s_time_t now, bool tasklet);
     void (*context_saved)(struct vcpu *v);
-    int (*adjust)(struct domain *d, struct xen_domctl_scheduler_op *op);      /* no lock */
-    int (*adjust_global)(struct xen_sysctl_scheduler_op *op);                 /* no lock */
+    int (*adjust)(struct domain *d, struct xen_domctl_scheduler_op *op); /* no lock */
+    int (*adjust_global)(struct xen_sysctl_scheduler_op *op);            /* no lock */
     void (*dump_cpu)(unsigned int cpu);
 };
 extern const struct scheduler sched_credit, *const sched_policies[];
@@ -75,28 +75,30 @@ int sched_init_vcpu(struct vcpu *v) __must_check;
 void sched_destroy_vcpu(struct vcpu *v);
 
 bool vcpu_runnable(const struct vcpu *v);
-void vcpu_wake(struct vcpu *v);                /* after a reason to sleep went away; any context */
+void vcpu_wake(struct vcpu *v); /* after a reason to sleep went away; any context */
 void vcpu_sleep_nosync(struct vcpu *v);
-void vcpu_sleep_sync(struct vcpu *v);          /* returns when it runs nowhere */
-void vcpu_pause(struct vcpu *v);               /* counts, sync */
+void vcpu_sleep_sync(struct vcpu *v); /* returns when it runs nowhere */
+void vcpu_pause(struct vcpu *v);      /* counts, sync */
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
-void vcpu_block(void);                         /* current; returns, effect at guest exit */
+void vcpu_block(void); /* current; returns, effect at guest exit */
 void vcpu_yield(void);
 /* An event became deliverable: wakes a blocked vcpu, or interrupts the CPU that runs it. */
 void vcpu_kick(struct vcpu *v);
 void vcpu_unblock(struct vcpu *v);
-int vcpu_set_hard_affinity(struct vcpu *v, cpumask_t mask) __must_check; /* -EINVAL: no online CPU in it */
+int vcpu_set_hard_affinity(struct vcpu *v,
+                           cpumask_t mask) __must_check; /* -EINVAL: no online CPU in it */
 int vcpu_set_soft_affinity(struct vcpu *v, cpumask_t mask) __must_check;
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
-uint64_t vcpu_cpu_time(struct vcpu *v);        /* ns it has run */
+uint64_t vcpu_cpu_time(struct vcpu *v); /* ns it has run */
 int sched_adjust(struct domain *d, struct xen_domctl_scheduler_op *op) __must_check;
 int sched_adjust_global(struct xen_sysctl_scheduler_op *op) __must_check;
-s_time_t cpu_idle_time(unsigned int cpu);      /* ns */
+s_time_t cpu_idle_time(unsigned int cpu); /* ns */
 
 /* The idle vcpu of each CPU, and what runs now. */
 extern struct vcpu *idle_vcpu[NR_CPUS];
-DECLARE_PER_CPU(struct vcpu *, curr_vcpu);     /* whose state is loaded; may lag behind `current` (lazy idle) */
+DECLARE_PER_CPU(struct vcpu *,
+                curr_vcpu); /* whose state is loaded; may lag behind `current` (lazy idle) */
 /* Called by the architecture when prev's state is saved (end of context_switch). */
 void context_saved(struct vcpu *prev);
 void schedule(void); /* SCHEDULE_SOFTIRQ's handler; does not return when it switches */

@@ -1,6 +1,6 @@
 /*
- * Work that a CPU does before it returns to a guest, or when idle, with interrupts on and no locks held.
- * Raising one for another CPU sends it an interrupt.
+ * Work that a CPU does before it returns to a guest, or when idle, with interrupts on and no locks
+ * held. Raising one for another CPU sends it an interrupt.
  */
 #ifndef HOSPES_SOFTIRQ_H
 #define HOSPES_SOFTIRQ_H
@@ -9,8 +9,8 @@
 
 enum softirq {
     TIMER_SOFTIRQ,
-    SCHEDULE_SOFTIRQ,   /* last thing done: may switch to another vcpu and not return */
-    RCU_SOFTIRQ,        /* deferred frees after every CPU has passed a quiet point */
+    SCHEDULE_SOFTIRQ, /* last thing done: may switch to another vcpu and not return */
+    RCU_SOFTIRQ,      /* deferred frees after every CPU has passed a quiet point */
     SCRUB_SOFTIRQ,
     KEYHANDLER_SOFTIRQ,
     TIME_CALIBRATE_SOFTIRQ,
@@ -32,8 +32,8 @@ static inline bool softirq_is_pending(unsigned int cpu)
     return READ_ONCE(per_cpu(softirq_pending, cpu)) != 0;
 }
 
-/* Calls fn(data) on this CPU when every CPU has been seen outside all hypercalls and interrupts that ran
- * when this was called: what lockless readers (domain lookup) hold their objects by. */
+/* Calls fn(data) on this CPU when every CPU has been seen outside all hypercalls and interrupts
+ * that ran when this was called: what lockless readers (domain lookup) hold their objects by. */
 struct rcu_head {
     struct rcu_head *next;
     void (*fn)(struct rcu_head *);

@@ -1,4 +1,5 @@
-/* One-shot timers. Each lives on one CPU, where its function runs from TIMER_SOFTIRQ with interrupts on. */
+/* One-shot timers. Each lives on one CPU, where its function runs from TIMER_SOFTIRQ with
+ * interrupts on. */
 #ifndef HOSPES_TIMER_H
 #define HOSPES_TIMER_H
 
@@ -10,7 +11,7 @@ struct timer {
     void *data;
     uint32_t heap_index; /* 0: not armed */
     uint16_t cpu;
-    uint16_t status;     /* timer.c */
+    uint16_t status; /* timer.c */
 };
 
 /* Once before any other call; `cpu` is where it will fire. */

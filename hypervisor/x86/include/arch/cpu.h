@@ -4,20 +4,20 @@
 
 #include <hospes/compiler.h>
 
-#define X86_EFLAGS_CF    0x00000001ul
-#define X86_EFLAGS_TF    0x00000100ul
-#define X86_EFLAGS_IF    0x00000200ul
-#define X86_EFLAGS_DF    0x00000400ul
-#define X86_EFLAGS_OF    0x00000800ul
-#define X86_EFLAGS_IOPL  0x00003000ul
-#define X86_EFLAGS_NT    0x00004000ul
-#define X86_EFLAGS_RF    0x00010000ul
-#define X86_EFLAGS_VM    0x00020000ul
-#define X86_EFLAGS_AC    0x00040000ul
-#define X86_EFLAGS_VIF   0x00080000ul
-#define X86_EFLAGS_VIP   0x00100000ul
-#define X86_EFLAGS_ID    0x00200000ul
-#define X86_EFLAGS_MBS   0x00000002ul
+#define X86_EFLAGS_CF   0x00000001ul
+#define X86_EFLAGS_TF   0x00000100ul
+#define X86_EFLAGS_IF   0x00000200ul
+#define X86_EFLAGS_DF   0x00000400ul
+#define X86_EFLAGS_OF   0x00000800ul
+#define X86_EFLAGS_IOPL 0x00003000ul
+#define X86_EFLAGS_NT   0x00004000ul
+#define X86_EFLAGS_RF   0x00010000ul
+#define X86_EFLAGS_VM   0x00020000ul
+#define X86_EFLAGS_AC   0x00040000ul
+#define X86_EFLAGS_VIF  0x00080000ul
+#define X86_EFLAGS_VIP  0x00100000ul
+#define X86_EFLAGS_ID   0x00200000ul
+#define X86_EFLAGS_MBS  0x00000002ul
 
 static __always_inline void cpu_relax(void)
 {

@@ -10,9 +10,9 @@
 
 /* Where a guest entry point is: set_callbacks, callback_op, set_trap_table. */
 struct pv_domain {
-    struct page_info *perdomain_l3;  /* slot PERDOMAIN_SLOT of all its L4 tables */
-    spinlock_t pt_lock;              /* RANK_PV_PAGETABLE */
-    void **gdt_ldt_l1;               /* the per-vcpu L1 tables below perdomain_l3 */
+    struct page_info *perdomain_l3; /* slot PERDOMAIN_SLOT of all its L4 tables */
+    spinlock_t pt_lock;             /* RANK_PV_PAGETABLE */
+    void **gdt_ldt_l1;              /* the per-vcpu L1 tables below perdomain_l3 */
 };
 
 struct pv_vcpu {
@@ -31,10 +31,10 @@ struct pv_vcpu {
     unsigned long syscall32_callback_eip, sysenter_callback_eip;
     uint16_t syscall32_callback_cs, sysenter_callback_cs;
     uint8_t syscall32_disables_events, sysenter_disables_events;
-    unsigned long vgc_flags; /* VGCF_* */
+    unsigned long vgc_flags;                             /* VGCF_* */
     unsigned long fs_base, gs_base_kernel, gs_base_user; /* saved when not running */
-    unsigned int iopl;       /* as set by PHYSDEVOP_set_iopl: 0..3, in EFLAGS position */
-    const uint8_t *iobmp;    /* PHYSDEVOP_set_iobitmap: guest address, iobmp_limit ports */
+    unsigned int iopl;    /* as set by PHYSDEVOP_set_iopl: 0..3, in EFLAGS position */
+    const uint8_t *iobmp; /* PHYSDEVOP_set_iobitmap: guest address, iobmp_limit ports */
     unsigned int iobmp_limit;
     unsigned long debugreg[8];
     unsigned long dr7_emul;
@@ -44,7 +44,7 @@ struct pv_vcpu {
 
 struct arch_domain {
     struct pv_domain pv;
-    uint32_t emulation_flags; /* XEN_X86_EMU_* */
+    uint32_t emulation_flags;      /* XEN_X86_EMU_* */
     struct cpu_policy *cpu_policy; /* x86/cpu/policy.c: CPUID and MSRs that it sees */
     struct pirq_table *pirqs;      /* x86/irq/pirq.c */
 };
@@ -52,11 +52,12 @@ struct arch_domain {
 struct arch_vcpu {
     /* Registers while not running; while running they are in cpu_info. */
     struct cpu_user_regs user_regs;
-    /* Page tables: kernel, user (NONE when it has none), and what CR3 holds. Referenced, typed PGT_L4. */
+    /* Page tables: kernel, user (NONE when it has none), and what CR3 holds. Referenced, typed
+     * PGT_L4. */
     mfn_t guest_table, guest_table_user;
     paddr_t cr3;
     struct page_info *old_guest_table; /* whose type reference was preempted while being put */
-    bool kernel_mode; /* guest kernel (its ring 0, our ring 3) */
+    bool kernel_mode;                  /* guest kernel (its ring 0, our ring 3) */
     struct pv_vcpu pv;
     void *xsave_area;
     uint64_t xcr0;

@@ -1,6 +1,7 @@
 /*
- * The virtual address space. The ABI leaves 0xffff800000000000..0xffff87ffffffffff (L4 slots 256..271) of a
- * 64-bit PV guest to the hypervisor; everything is in there and mapped in every address space.
+ * The virtual address space. The ABI leaves 0xffff800000000000..0xffff87ffffffffff (L4 slots
+ * 256..271) of a 64-bit PV guest to the hypervisor; everything is in there and mapped in every
+ * address space.
  *
  *   slot  start               what
  *   256   0xffff800000000000  machine-to-physical table, read-only and user-readable (ABI), 256 GiB
@@ -35,22 +36,23 @@
 #define DIRECTMAP_START       UL_(0xffff830000000000)
 #define DIRECTMAP_END         UL_(0xffff880000000000)
 
-/* Each vcpu has 32 pages of its domain's slot: 16 for the GDT (the last two are ours), 16 for the LDT. */
-#define GDT_LDT_VCPU_SHIFT    (12 + 5)
-#define GDT_VIRT(v)           (PERDOMAIN_START + ((unsigned long)(v)->vcpu_id << GDT_LDT_VCPU_SHIFT))
-#define LDT_VIRT(v)           (GDT_VIRT(v) + (16ul << 12))
+/* Each vcpu has 32 pages of its domain's slot: 16 for the GDT (the last two are ours), 16 for the
+ * LDT. */
+#define GDT_LDT_VCPU_SHIFT (12 + 5)
+#define GDT_VIRT(v)        (PERDOMAIN_START + ((unsigned long)(v)->vcpu_id << GDT_LDT_VCPU_SHIFT))
+#define LDT_VIRT(v)        (GDT_VIRT(v) + (16ul << 12))
 
 /* Physical address at which the boot loader puts the image; .text's LMA. */
-#define XEN_LOAD_PADDR        UL_(0x200000)
+#define XEN_LOAD_PADDR UL_(0x200000)
 
 /* Selectors. The guest's flat ones are ABI (FLAT_RING3_*); ours lie behind them. */
-#define SEL_HYPERVISOR_CS     0xe008 /* ring 0, 64 bit */
-#define SEL_HYPERVISOR_DS32   0xe010
-#define SEL_RING3_CS32        0xe023
-#define SEL_RING3_SS          0xe02b
-#define SEL_RING3_CS64        0xe033
-#define SEL_TSS               0xe040 /* two entries */
-#define SEL_LDT               0xe050 /* two entries */
-#define SEL_PER_CPU           0xe060 /* limit = CPU number */
+#define SEL_HYPERVISOR_CS   0xe008 /* ring 0, 64 bit */
+#define SEL_HYPERVISOR_DS32 0xe010
+#define SEL_RING3_CS32      0xe023
+#define SEL_RING3_SS        0xe02b
+#define SEL_RING3_CS64      0xe033
+#define SEL_TSS             0xe040 /* two entries */
+#define SEL_LDT             0xe050 /* two entries */
+#define SEL_PER_CPU         0xe060 /* limit = CPU number */
 
 #endif
