@@ -45,9 +45,9 @@ SECTIONS
         KEEP(*(.param))
         __param_end = .;
         . = ALIGN(8);
-        __start___ex_table = .;
-        KEEP(*(__ex_table))
-        __stop___ex_table = .;
+        __ex_table_start = .;
+        KEEP(*(.ex_table))
+        __ex_table_end = .;
         . = ALIGN(8);
         *(.symtab.table)
         . = ALIGN(PAGE);
