@@ -159,6 +159,7 @@ start64:
         movl    %edi, %eax
         movl    %esi, %edi
         movl    %eax, %esi
+        pushq   $0                  /* keeps the stack 16-aligned */
         call    start_kernel
         ud2
 
