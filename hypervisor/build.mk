@@ -23,4 +23,6 @@ $(B)/hypervisor/%.S.o: hypervisor/%.S | abi
 	@mkdir -p $(@D)
 	$(CC) $(HV_CPPFLAGS) -D__ASSEMBLY__ -g -MMD -MP -I$(HV_B) -c -o $@ $<
 
+HV_CORE_FLAGS := -Wconversion
+
 HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
