@@ -15,11 +15,11 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden -mno-red
              -fno-omit-frame-pointer -fno-jump-tables -fno-common -mcmodel=small $(WARNINGS) -MMD -MP
 HV_PICFIX := -include hypervisor/include/hospes/visibility.h
 
-$(B)/hypervisor/%.o: hypervisor/%.c | abi
+$(B)/hypervisor/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
 	$(CC) $(HV_CPPFLAGS) $(HV_PICFIX) $(HV_CFLAGS) $(if $(findstring hypervisor/core/,$<),$(HV_CORE_FLAGS)) -c -o $@ $<
 
-$(B)/hypervisor/%.S.o: hypervisor/%.S | abi
+$(B)/hypervisor/%.S.o: hypervisor/%.S
 	@mkdir -p $(@D)
 	$(CC) $(HV_CPPFLAGS) -D__ASSEMBLY__ -g -MMD -MP -I$(HV_B) -c -o $@ $<
 

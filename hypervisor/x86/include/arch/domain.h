@@ -4,6 +4,7 @@
 
 #include <hospes/lock.h>
 #include <hospes/page.h>
+#include <arch/pte.h>
 #include <xen/arch-x86/xen.h>
 
 #define MAX_PIRQS 1024u
@@ -12,7 +13,9 @@
 struct pv_domain {
     struct page_info *perdomain_l3; /* slot PERDOMAIN_SLOT of all its L4 tables */
     spinlock_t pt_lock;             /* RANK_PV_PAGETABLE */
-    void **gdt_ldt_l1;              /* the per-vcpu L1 tables below perdomain_l3 */
+    pte_t *perdomain_l2;            /* the first L2 below it: 8192 vcpus' windows */
+    pte_t **gdt_ldt_l1;             /* its L1 tables, one for 16 vcpus; allocated on demand */
+    cpumask_t dirty_cpus;           /* whose TLBs may hold translations of this domain; atomic */
 };
 
 struct pv_vcpu {
