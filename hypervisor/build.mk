@@ -25,6 +25,8 @@ $(B)/hypervisor/%.S.o: hypervisor/%.S
 	@mkdir -p $(@D)
 	$(CC) $(HV_CPPFLAGS) -D__ASSEMBLY__ -g -MMD -MP -I$(HV_B) -c -o $@ $<
 
+HV_CORE_FLAGS := -Wconversion
+
 HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 
 # Constants of C for .S files: each asm_offsets.c is compiled to assembly and its marked lines become #defines.

@@ -107,6 +107,27 @@ static inline void spin_unlock_irq(spinlock_t *l)
         local_irq_restore(flags);        \
     } while (0)
 
+/* Two locks of one rank (both ends of a channel, two run queues): in address order; a == b is one
+ * lock. */
+static inline void spin_lock_pair(spinlock_t *a, spinlock_t *b)
+{
+    if (a == b) {
+        spin_lock(a);
+        return;
+    }
+    spin_lock((uintptr_t)a < (uintptr_t)b ? a : b);
+    spin_lock((uintptr_t)a < (uintptr_t)b ? b : a);
+}
+static inline void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
+{
+    if (a != b) {
+        spin_unlock((uintptr_t)a < (uintptr_t)b ? b : a);
+        spin_unlock((uintptr_t)a < (uintptr_t)b ? a : b);
+        return;
+    }
+    spin_unlock(a);
+}
+
 /* A guard: LOCKED(&d->lock); holds the lock to the end of the block. */
 static inline void spin_guard_release_(spinlock_t **l)
 {
