@@ -6,7 +6,8 @@ NM      ?= nm
 OBJCOPY ?= objcopy
 HV_DIRS := hypervisor/core hypervisor/hypercall hypervisor/lib \
            $(addprefix hypervisor/x86/,boot entry cpu mm irq pv time acpi console dom0)
-HV_SRCS := $(filter-out %/asm_offsets.c,$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
+HV_OFFSETS := hypervisor/x86/entry/offsets.c
+HV_SRCS := $(filter-out $(HV_OFFSETS),$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
 HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))
 HV_OBJS := $(HV_SRCS:%.c=$(B)/%.o) $(HV_ASM:%.S=$(B)/%.S.o)
 
@@ -27,15 +28,14 @@ $(B)/hypervisor/%.S.o: hypervisor/%.S
 
 HV_CORE_FLAGS := -Wconversion
 
-HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
-
-# Constants of C for .S files: each asm_offsets.c is compiled to assembly and its marked lines become #defines.
-HV_OFFSETS := $(HV_B)/asm_offsets.h
-$(HV_OFFSETS): $(wildcard hypervisor/x86/*/asm_offsets.c) $(wildcard hypervisor/include/hospes/*.h hypervisor/x86/include/arch/*.h)
+# Offsets of structures, for assembly: the compiler prints them into its assembly text.
+$(HV_B)/offsets.h: $(HV_OFFSETS)
 	@mkdir -p $(@D)
-	for f in $(filter %.c,$^); do $(CC) $(HV_CPPFLAGS) $(HV_PICFIX) $(HV_CFLAGS:-M%=) -S -o - $$f || exit 1; done | \
-	    sed -n 's/^#ASM_OFFSET \([^ ]*\) \(.*\)$$/#define \1 \2/p' | sort -u > $@
-$(filter %.S.o,$(HV_OBJS)): $(HV_OFFSETS)
+	$(CC) $(HV_CPPFLAGS) $(HV_PICFIX) $(filter-out -g,$(HV_CFLAGS)) -MT $@ -MF $(HV_B)/offsets.d -S -o $(HV_B)/offsets.s $<
+	sed -n 's/.*"->\([A-Za-z0-9_]*\) \(-*[0-9]*\)".*/#define \1 \2/p' $(HV_B)/offsets.s > $@
+$(filter %.S.o,$(HV_OBJS)): $(HV_B)/offsets.h
+
+HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 
 # The image is linked twice: the symbol table in it is made from the first link.
 HV_LDS := $(HV_B)/hospes.lds
