@@ -43,9 +43,9 @@ HV_LD  := $(LD) -m elf_x86_64 -T $(HV_LDS) -z noexecstack -z max-page-size=4096 
           --build-id=none -L$(shell $(CC) -print-file-name=. ) $(HV_LDFLAGS)
 HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l)))
 
-$(HV_LDS): hypervisor/x86/boot/hospes.lds.S hypervisor/x86/include/arch/layout.h
+$(HV_LDS): hypervisor/x86/boot/hospes.lds.in hypervisor/x86/include/arch/layout.h
 	@mkdir -p $(@D)
-	$(CC) -E -P -undef -x assembler-with-cpp -Ihypervisor/x86/include -o $@ $<
+	$(CC) -E -P -undef -D__ASSEMBLY__ -x assembler-with-cpp -Ihypervisor/x86/include -o $@ $<
 
 $(HV_B)/symbols.0.S: hypervisor/x86/boot/symbols.awk
 	@mkdir -p $(@D)

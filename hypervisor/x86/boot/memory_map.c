@@ -126,7 +126,7 @@ void __init boot_reserve(uint64_t start, uint64_t end)
         if (end <= s || e <= start) {
             continue;
         }
-        free_range[i].end = max(min(start, e), s);
+        free_range[i].end = start > s ? start : s;
         if (end < e) {
             if (free_range[i].end == s) {
                 free_range[i].start = end;

@@ -2,6 +2,7 @@
  * start_kernel: from the loader's first jump into C to the idle loop. The order of the calls is the
  * order in which the subjects depend on each other; each one says what it needs in its header.
  */
+#include <hospes/arch.h>
 #include <hospes/console.h>
 #include <hospes/domain.h>
 #include <hospes/lib.h>
