@@ -8,6 +8,7 @@
 
 #include <hospes/memory.h>
 #include <hospes/cpumask.h>
+#include <arch/extable.h>
 #include <arch/pte.h>
 
 /* Usable RAM, page-aligned bytes [start, end), ascending, not overlapping. */
@@ -74,12 +75,5 @@ void cache_flush_mask(cpumask_t mask);
 bool is_ram_range(mfn_t first, uint64_t n);
 /* One above the highest frame with a frame table entry. */
 extern uint64_t max_mfn;
-
-/* ---- fixups (exception table) ---- */
-/* The fixup address for a fault of the hypervisor at rip, 0 when there is none: the fault handler
- * puts it into regs->rip. Entries are pairs of 32-bit offsets in section .ex_table. */
-unsigned long search_exception_table(unsigned long rip);
-#define EX_TABLE(from, to) \
-    ".section .ex_table, \"a\"\n .balign 4\n .long " #from " - ., " #to " - .\n .previous\n"
 
 #endif
