@@ -46,7 +46,7 @@ SECTIONS
         __param_end = .;
         . = ALIGN(8);
         __start___ex_table = .;
-        KEEP(*(__ex_table))
+        KEEP(*(.ex_table))
         __stop___ex_table = .;
         . = ALIGN(8);
         *(.symtab.table)
