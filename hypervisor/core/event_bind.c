@@ -8,7 +8,7 @@
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 
-/* Gives a free port its new state: what every bind ends with. `fill` sets the union before. */
+/* Gives a free port its new state: what every bind ends with. */
 static void bind_port(struct domain *d, struct evtchn *e, enum evtchn_state state, unsigned int vcpu_id)
 {
     e->notify_vcpu_id = (uint16_t)vcpu_id;
@@ -67,7 +67,7 @@ int evtchn_alloc_xen_channel(struct vcpu *v, domid_t remote, evtchn_consumer_t c
     LOCKED(&d->evtchn.lock);
     rc = alloc_and_bind(d, ECS_UNBOUND, v->vcpu_id, remote, out);
     if (!rc) { /* nobody can have bound to it: that takes our lock */
-        WRITE_ONCE(evtchn_from_port(d, *out)->xen_consumer, consumer);
+        evtchn_from_port(d, *out)->xen_consumer = consumer;
         d->evtchn.xen_ports++;
     }
     return rc;

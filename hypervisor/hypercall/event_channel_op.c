@@ -6,9 +6,12 @@
 #include <hospes/hypercall.h>
 #include <arch/current.h>
 
+/* The ABI's private number for a reset that goes on: reset itself means a new one. */
+#define EVTCHNOP_reset_cont 14
+
 /* An operation that reads and answers in the same structure. */
 #define INOUT(type, call)                                                                          \
-    do {                                                                                           \
+    ({                                                                                             \
         struct type op;                                                                            \
                                                                                                    \
         if (copy_from_guest(&op, guest_handle_cast(arg, type##_t), 1)) {                           \
@@ -18,19 +21,19 @@
         if (rc == 0 && copy_to_guest(guest_handle_cast(arg, type##_t), &op, 1)) {                  \
             rc = -EFAULT;                                                                          \
         }                                                                                          \
-        return rc;                                                                                 \
-    } while (0)
+        rc;                                                                                        \
+    })
 
 /* One that only reads it. */
 #define IN(type, call)                                                                             \
-    do {                                                                                           \
+    ({                                                                                             \
         struct type op;                                                                            \
                                                                                                    \
         if (copy_from_guest(&op, guest_handle_cast(arg, type##_t), 1)) {                           \
             return -EFAULT;                                                                        \
         }                                                                                          \
-        return (call);                                                                             \
-    } while (0)
+        (call);                                                                                    \
+    })
 
 DEFINE_XEN_GUEST_HANDLE(evtchn_alloc_unbound_t);
 DEFINE_XEN_GUEST_HANDLE(evtchn_bind_interdomain_t);
@@ -69,34 +72,34 @@ long do_event_channel_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
 
     switch (cmd) {
     case EVTCHNOP_alloc_unbound:
-        INOUT(evtchn_alloc_unbound, evtchn_alloc_unbound(&op));
+        return INOUT(evtchn_alloc_unbound, evtchn_alloc_unbound(&op));
     case EVTCHNOP_bind_interdomain:
-        INOUT(evtchn_bind_interdomain, evtchn_bind_interdomain(&op));
+        return INOUT(evtchn_bind_interdomain, evtchn_bind_interdomain(&op));
     case EVTCHNOP_bind_virq:
-        INOUT(evtchn_bind_virq, evtchn_bind_virq(&op));
+        return INOUT(evtchn_bind_virq, evtchn_bind_virq(&op));
     case EVTCHNOP_bind_ipi:
-        INOUT(evtchn_bind_ipi, evtchn_bind_ipi(&op));
+        return INOUT(evtchn_bind_ipi, evtchn_bind_ipi(&op));
     case EVTCHNOP_bind_pirq:
-        INOUT(evtchn_bind_pirq, evtchn_bind_pirq(&op));
+        return INOUT(evtchn_bind_pirq, evtchn_bind_pirq(&op));
     case EVTCHNOP_status:
-        INOUT(evtchn_status, evtchn_status(&op));
+        return INOUT(evtchn_status, evtchn_status(&op));
     case EVTCHNOP_init_control:
-        INOUT(evtchn_init_control, evtchn_fifo_init_control(&op));
+        return INOUT(evtchn_init_control, evtchn_fifo_init_control(&op));
     case EVTCHNOP_close:
-        IN(evtchn_close, evtchn_close(d, op.port, true));
+        return IN(evtchn_close, evtchn_close(d, op.port, true));
     case EVTCHNOP_send:
-        IN(evtchn_send, evtchn_send(d, op.port));
+        return IN(evtchn_send, evtchn_send(d, op.port));
     case EVTCHNOP_bind_vcpu:
-        IN(evtchn_bind_vcpu, evtchn_bind_vcpu(op.port, op.vcpu));
+        return IN(evtchn_bind_vcpu, evtchn_bind_vcpu(op.port, op.vcpu));
     case EVTCHNOP_unmask:
-        IN(evtchn_unmask, evtchn_unmask(d, op.port));
+        return IN(evtchn_unmask, evtchn_unmask(d, op.port));
     case EVTCHNOP_expand_array:
-        IN(evtchn_expand_array, evtchn_fifo_expand_array(&op));
+        return IN(evtchn_expand_array, evtchn_fifo_expand_array(&op));
     case EVTCHNOP_set_priority:
-        IN(evtchn_set_priority, evtchn_set_priority(d, op.port, op.priority));
+        return IN(evtchn_set_priority, evtchn_set_priority(d, op.port, op.priority));
     case EVTCHNOP_reset:
     case EVTCHNOP_reset_cont:
-        IN(evtchn_reset, reset(op.dom, cmd == EVTCHNOP_reset_cont, arg));
+        return IN(evtchn_reset, reset(op.dom, cmd == EVTCHNOP_reset_cont, arg));
     default:
         return -ENOSYS;
     }
