@@ -1,9 +1,9 @@
 /*
- * Event channels: finding, allocating and freeing ports, and raising events. Bindings are event_bind.c.
- * Read <hospes/event.h> first: it says which lock protects what.
+ * Event channels: finding, allocating and freeing ports, and raising events. Bindings are
+ * event_bind.c. Read <hospes/event.h> first: it says which lock protects what.
  *
- * A struct evtchn, once made, stays until its domain is freed; so a port number can be looked up without a
- * lock, and a stale one is recognised by the state under the port's lock.
+ * A struct evtchn, once made, stays until its domain is freed; so a port number can be looked up
+ * without a lock, and a stale one is recognised by the state under the port's lock.
  */
 #include <hospes/arch.h>
 #include <hospes/console.h>
@@ -204,8 +204,8 @@ void evtchn_set_pending(struct domain *d, struct evtchn *e)
     }
 }
 
-/* A port of the guest's that is bound: only then may its ABI state be looked at, because a reset, which
- * frees FIFO's, closes all of those first. The port's lock is held. */
+/* A port of the guest's that is bound: only then may its ABI state be looked at, because a reset,
+ * which frees FIFO's, closes all of those first. The port's lock is held. */
 static bool is_usable(const struct evtchn *e)
 {
     return e->state > ECS_RESERVED && !e->xen_consumer;
@@ -269,8 +269,8 @@ static void send_interdomain(struct evtchn *e, unsigned long flags)
         spin_unlock_irqrestore(&e->lock, flags);
         return;
     }
-    /* The consumer may do anything but must not find the port locked; rd cannot be freed before this CPU
-     * has been through a quiet point. */
+    /* The consumer may do anything but must not find the port locked; rd cannot be freed before
+     * this CPU has been through a quiet point. */
     evtchn_port_t port = remote->port;
     struct vcpu *v = rd->vcpu[remote->notify_vcpu_id];
 
@@ -319,8 +319,8 @@ void evtchn_notify_from_xen(struct domain *d, evtchn_port_t port)
     spin_unlock_irqrestore(&e->lock, flags);
 }
 
-/* Raises a port that is looked up from an interrupt number: it may have been closed, and be something else
- * by now, which its state tells. */
+/* Raises a port that is looked up from an interrupt number: it may have been closed, and be
+ * something else by now, which its state tells. */
 static void raise_if(struct domain *d, evtchn_port_t port, enum evtchn_state state, uint32_t number)
 {
     struct evtchn *e = port ? evtchn_from_port(d, port) : NULL;
@@ -374,7 +374,8 @@ void send_guest_pirq(struct domain *d, unsigned int pirq)
 
 /* ---- who gets the global virqs ---- */
 
-static struct domain *virq_handlers[NR_VIRQS_MAX]; /* NULL: Domain 0; referenced, under domlist_lock */
+static struct domain
+    *virq_handlers[NR_VIRQS_MAX]; /* NULL: Domain 0; referenced, under domlist_lock */
 
 void send_global_virq(unsigned int virq)
 {
@@ -414,7 +415,8 @@ int evtchn_destroy(struct domain *d)
             put_domain(d);
         }
     }
-    /* After this nobody can allocate: who held the lock before us saw the domain alive and is done. */
+    /* After this nobody can allocate: who held the lock before us saw the domain alive and is done.
+     */
     spin_lock(&d->evtchn.lock);
     spin_unlock(&d->evtchn.lock);
 
@@ -447,7 +449,8 @@ int evtchn_reset(struct domain *d, bool resuming)
     if (!port) {
         return -EBUSY;
     }
-    for (; port < de->valid_ports && READ_ONCE(de->active_ports) > READ_ONCE(de->xen_ports); port++) {
+    for (; port < de->valid_ports && READ_ONCE(de->active_ports) > READ_ONCE(de->xen_ports);
+         port++) {
         (void)evtchn_close(d, port, true);
         if (port % 64 == 0 && hypercall_preempt_check()) {
             WRITE_ONCE(de->reset_next, port + 1);
@@ -469,7 +472,8 @@ int evtchn_reset(struct domain *d, bool resuming)
 
 void evtchn_dump(struct domain *d)
 {
-    static const char *const names[] = {"free", "-", "unbound", "interdomain", "pirq", "virq", "ipi"};
+    static const char *const names[] = {"free", "-",    "unbound", "interdomain",
+                                        "pirq", "virq", "ipi"};
 
     LOCKED(&d->evtchn.lock);
     printk("d%u: %u event channels (%s)\n", d->domain_id, d->evtchn.active_ports,
@@ -488,7 +492,8 @@ void evtchn_dump(struct domain *d)
             printk(" for d%u%s\n", e->u.unbound_remote, e->xen_consumer ? " (hypervisor)" : "");
             break;
         case ECS_INTERDOMAIN:
-            printk(" d%u:%u\n", e->u.interdomain.remote_dom->domain_id, e->u.interdomain.remote_port);
+            printk(" d%u:%u\n", e->u.interdomain.remote_dom->domain_id,
+                   e->u.interdomain.remote_port);
             break;
         case ECS_PIRQ:
         case ECS_VIRQ:

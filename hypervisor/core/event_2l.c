@@ -1,7 +1,7 @@
 /*
- * The two-level event channel ABI: a pending and a mask bit per port in the shared info page, and per vcpu
- * a selector word with a bit for each word of pending bits. Source: struct shared_info in <xen/xen.h>.
- * All of it is writable by the guest: nothing here may rely on what it finds.
+ * The two-level event channel ABI: a pending and a mask bit per port in the shared info page, and
+ * per vcpu a selector word with a bit for each word of pending bits. Source: struct shared_info in
+ * <xen/xen.h>. All of it is writable by the guest: nothing here may rely on what it finds.
  */
 #include <hospes/arch.h>
 #include <hospes/errno.h>

@@ -1,6 +1,7 @@
 /*
- * Binding and closing event channels: the operations of event_channel_op. Each takes the domain's event lock
- * (both domains' for an interdomain channel), then the port locks. Read <hospes/event.h> first.
+ * Binding and closing event channels: the operations of event_channel_op. Each takes the domain's
+ * event lock (both domains' for an interdomain channel), then the port locks. Read <hospes/event.h>
+ * first.
  */
 #include <hospes/arch.h>
 #include <hospes/errno.h>
@@ -9,7 +10,8 @@
 #include <hospes/memory.h>
 
 /* Gives a free port its new state: what every bind ends with. */
-static void bind_port(struct domain *d, struct evtchn *e, enum evtchn_state state, unsigned int vcpu_id)
+static void bind_port(struct domain *d, struct evtchn *e, enum evtchn_state state,
+                      unsigned int vcpu_id)
 {
     e->notify_vcpu_id = (uint16_t)vcpu_id;
     d->evtchn.ops->init(d, e);
@@ -17,8 +19,8 @@ static void bind_port(struct domain *d, struct evtchn *e, enum evtchn_state stat
 }
 
 /* Allocates any port and binds it in one step; the domain's event lock held. */
-static int alloc_and_bind(struct domain *d, enum evtchn_state state, unsigned int vcpu_id, uint32_t number,
-                          evtchn_port_t *port)
+static int alloc_and_bind(struct domain *d, enum evtchn_state state, unsigned int vcpu_id,
+                          uint32_t number, evtchn_port_t *port)
 {
     struct evtchn *e;
     unsigned long flags;
@@ -222,9 +224,8 @@ int evtchn_bind_vcpu(evtchn_port_t port, unsigned int vcpu_id)
     LOCKED(&d->evtchn.lock);
     spin_lock_irqsave(&e->lock, flags);
     is_pirq = e->state == ECS_PIRQ;
-    if (e->xen_consumer ||
-        !(e->state == ECS_UNBOUND || e->state == ECS_INTERDOMAIN || is_pirq ||
-          (e->state == ECS_VIRQ && virq_is_global(e->u.virq)))) {
+    if (e->xen_consumer || !(e->state == ECS_UNBOUND || e->state == ECS_INTERDOMAIN || is_pirq ||
+                             (e->state == ECS_VIRQ && virq_is_global(e->u.virq)))) {
         rc = -EINVAL;
     } else {
         pirq = is_pirq ? e->u.pirq : 0;

@@ -1,14 +1,15 @@
 /*
- * The FIFO event channel ABI. Each port has a word in an array of guest pages: PENDING, MASKED, LINKED, BUSY
- * and the number of the next port. Each vcpu has 16 queues (by priority) whose heads, and a word of "ready"
- * bits, are in its control block, a piece of another guest page. Source: <xen/event_channel.h>.
+ * The FIFO event channel ABI. Each port has a word in an array of guest pages: PENDING, MASKED,
+ * LINKED, BUSY and the number of the next port. Each vcpu has 16 queues (by priority) whose heads,
+ * and a word of "ready" bits, are in its control block, a piece of another guest page. Source:
+ * <xen/event_channel.h>.
  *
- * The guest takes events off the head and may write anything anywhere: the hypervisor keeps the tails to
- * itself and only ever uses port numbers of its own, never a link that it has read. A guest that breaks the
- * protocol loses its own events.
+ * The guest takes events off the head and may write anything anywhere: the hypervisor keeps the
+ * tails to itself and only ever uses port numbers of its own, never a link that it has read. A
+ * guest that breaks the protocol loses its own events.
  *
- * Locks: a queue's tail, and fifo_last of the ports on it, are under the queue's lock. Moving a port to
- * another queue takes both. Pages once mapped stay until the domain is reset or dies.
+ * Locks: a queue's tail, and fifo_last of the ports on it, are under the queue's lock. Moving a
+ * port to another queue takes both. Pages once mapped stay until the domain is reset or dies.
  */
 #include <hospes/arch.h>
 #include <hospes/errno.h>
@@ -71,9 +72,10 @@ static void word_clear(event_word_t *w, unsigned int bit)
 }
 
 /*
- * Points the tail's word at port while it is still LINKED: true. False: the guest has taken it off, the
- * queue is empty. A guest may legally change the word a few times meanwhile (mask, unmask, clear pending,
- * unlink); BUSY keeps it from unmasking. One that keeps changing it is no longer in the protocol.
+ * Points the tail's word at port while it is still LINKED: true. False: the guest has taken it off,
+ * the queue is empty. A guest may legally change the word a few times meanwhile (mask, unmask,
+ * clear pending, unlink); BUSY keeps it from unmasking. One that keeps changing it is no longer in
+ * the protocol.
  */
 static bool link_behind(event_word_t *tail, evtchn_port_t port)
 {
@@ -85,8 +87,8 @@ static bool link_behind(event_word_t *tail, evtchn_port_t port)
             return false;
         }
         if (__atomic_compare_exchange_n(
-                tail, &old, (old & ~((1u << EVTCHN_FIFO_BUSY) | EVTCHN_FIFO_LINK_MASK)) | port, false,
-                __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+                tail, &old, (old & ~((1u << EVTCHN_FIFO_BUSY) | EVTCHN_FIFO_LINK_MASK)) | port,
+                false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
             return true;
         }
         if (attempt == 0) {
@@ -103,7 +105,8 @@ static struct fifo_queue *queue_of(const struct domain *d, uint32_t last)
 }
 
 /* Locks the queue that e goes on and the one it was last on: *old. NULL: it moved all the time. */
-static struct fifo_queue *lock_queues(struct vcpu *v, const struct evtchn *e, struct fifo_queue **old)
+static struct fifo_queue *lock_queues(struct vcpu *v, const struct evtchn *e,
+                                      struct fifo_queue **old)
 {
     for (unsigned int attempt = 0; attempt < 3; attempt++) {
         struct fifo_queue *q = &v->evtchn.fifo->queue[READ_ONCE(e->priority)];
@@ -119,7 +122,8 @@ static struct fifo_queue *lock_queues(struct vcpu *v, const struct evtchn *e, st
     return NULL;
 }
 
-/* Puts a port that was just marked LINKED at the end of q; both queues locked. True: q was empty. */
+/* Puts a port that was just marked LINKED at the end of q; both queues locked. True: q was empty.
+ */
 static bool enqueue(struct vcpu *v, struct evtchn *e, struct fifo_queue *q, struct fifo_queue *old)
 {
     event_word_t *tail_word = NULL;
@@ -156,7 +160,8 @@ static void set_pending_fifo(struct vcpu *v, struct evtchn *e)
     q = lock_queues(v, e, &old);
     (void)word_test_and_set(word, EVTCHN_FIFO_PENDING);
     if (!q) {
-        printk(LOG_G_WARNING "%pv: port %u changes queues faster than it can be raised\n", v, e->port);
+        printk(LOG_G_WARNING "%pv: port %u changes queues faster than it can be raised\n", v,
+               e->port);
         return;
     }
     if (v->evtchn.fifo->control && !word_test(word, EVTCHN_FIFO_MASKED) &&

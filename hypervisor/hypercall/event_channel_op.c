@@ -1,6 +1,7 @@
 /*
- * event_channel_op: copies the arguments in, calls core/event*.c, copies the answer out. A result that
- * cannot be written back leaves the port bound, as the ABI always had it; the guest can still close it.
+ * event_channel_op: copies the arguments in, calls core/event*.c, copies the answer out. A result
+ * that cannot be written back leaves the port bound, as the ABI always had it; the guest can still
+ * close it.
  */
 #include <hospes/domain.h>
 #include <hospes/hypercall.h>
@@ -10,29 +11,29 @@
 #define EVTCHNOP_reset_cont 14
 
 /* An operation that reads and answers in the same structure. */
-#define INOUT(type, call)                                                                          \
-    ({                                                                                             \
-        struct type op;                                                                            \
-                                                                                                   \
-        if (copy_from_guest(&op, guest_handle_cast(arg, type##_t), 1)) {                           \
-            return -EFAULT;                                                                        \
-        }                                                                                          \
-        rc = (call);                                                                               \
-        if (rc == 0 && copy_to_guest(guest_handle_cast(arg, type##_t), &op, 1)) {                  \
-            rc = -EFAULT;                                                                          \
-        }                                                                                          \
-        rc;                                                                                        \
+#define INOUT(type, call)                                                         \
+    ({                                                                            \
+        struct type op;                                                           \
+                                                                                  \
+        if (copy_from_guest(&op, guest_handle_cast(arg, type##_t), 1)) {          \
+            return -EFAULT;                                                       \
+        }                                                                         \
+        rc = (call);                                                              \
+        if (rc == 0 && copy_to_guest(guest_handle_cast(arg, type##_t), &op, 1)) { \
+            rc = -EFAULT;                                                         \
+        }                                                                         \
+        rc;                                                                       \
     })
 
 /* One that only reads it. */
-#define IN(type, call)                                                                             \
-    ({                                                                                             \
-        struct type op;                                                                            \
-                                                                                                   \
-        if (copy_from_guest(&op, guest_handle_cast(arg, type##_t), 1)) {                           \
-            return -EFAULT;                                                                        \
-        }                                                                                          \
-        (call);                                                                                    \
+#define IN(type, call)                                                   \
+    ({                                                                   \
+        struct type op;                                                  \
+                                                                         \
+        if (copy_from_guest(&op, guest_handle_cast(arg, type##_t), 1)) { \
+            return -EFAULT;                                              \
+        }                                                                \
+        (call);                                                          \
     })
 
 DEFINE_XEN_GUEST_HANDLE(evtchn_alloc_unbound_t);
