@@ -4,7 +4,7 @@
  */
 #include "memory_op.h"
 
-DEFINE_XEN_GUEST_HANDLE(xen_memory_domain_t);
+__DEFINE_XEN_GUEST_HANDLE(xen_memory_domain, struct xen_memory_domain);
 
 /* XENMEM_current_reservation, _maximum_reservation, _maximum_gpfn. */
 static long ask_reservation(unsigned int op, XEN_GUEST_HANDLE(void) arg)
@@ -13,7 +13,7 @@ static long ask_reservation(unsigned int op, XEN_GUEST_HANDLE(void) arg)
     struct domain *d;
     int rc;
 
-    if (copy_from_guest(&in, guest_handle_cast(arg, xen_memory_domain_t), 1)) {
+    if (copy_from_guest(&in, guest_handle_cast(arg, xen_memory_domain), 1)) {
         return -EFAULT;
     }
     rc = domain_by_guest_id_controlled(in.domid, &d);
