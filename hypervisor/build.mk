@@ -6,6 +6,7 @@ NM      ?= nm
 OBJCOPY ?= objcopy
 HV_DIRS := hypervisor/core hypervisor/hypercall hypervisor/lib \
            $(addprefix hypervisor/x86/,boot entry cpu mm irq pv time acpi console dom0)
+HV_DIRS := $(filter-out hypervisor/x86/$(HV_SKIP),$(HV_DIRS))
 HV_OFFSETS := hypervisor/x86/entry/offsets.c
 HV_SRCS := $(filter-out $(HV_OFFSETS),$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
 HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))
@@ -66,8 +67,7 @@ $(B)/hospes.debug: $(HV_OBJS) $(HV_B)/symbols.1.o $(HV_LDS)
 HV_SYM = $(shell $(NM) $(B)/hospes.debug | sed -n 's/^\([0-9a-f]*\) [A-Za-z] $(1)$$/0x\1/p')
 $(B)/hospes: $(B)/hospes.debug hypervisor/x86/boot/wrap.lds
 	$(OBJCOPY) -O binary $< $(HV_B)/hospes.bin
-	$(LD) -m elf_i386 -T hypervisor/x86/boot/wrap.lds --build-id=none --no-warn-rwx-segments \
-	    --defsym IMAGE_SIZE=$(call HV_SYM,image_size) --defsym START_OFFSET=$(call HV_SYM,start_offset) \
-	    -b binary $(HV_B)/hospes.bin -o $@
+	$(LD) -m elf_i386 --defsym IMAGE_SIZE=$(call HV_SYM,image_size) --defsym START_OFFSET=$(call HV_SYM,start_offset) \
+	    -T hypervisor/x86/boot/wrap.lds --build-id=none --no-warn-rwx-segments -b binary $(HV_B)/hospes.bin -o $@
 
 ALL += $(B)/hospes

@@ -68,8 +68,7 @@ static void __init free_ram(void)
 {
     for (unsigned int i = 0; i < memory_map.nr; i++) {
         uint64_t start = ROUNDUP(memory_map.region[i].start, PAGE_SIZE);
-        uint64_t end =
-            ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
+        uint64_t end = ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
 
         end = min(end, DIRECTMAP_END - DIRECTMAP_START);
         if (memory_map.region[i].type != E820_RAM || start >= end) {
@@ -103,8 +102,8 @@ void __init memory_map_sanitise(void)
 
 void __init memory_map_print(void)
 {
-    static const char *const names[] = {"?", "usable", "reserved", "ACPI data", "ACPI NVS",
-                                        "unusable"};
+    static const char *const names[] = {"?",         "usable",   "reserved",
+                                        "ACPI data", "ACPI NVS", "unusable"};
 
     printk("Memory map of the firmware:\n");
     for (unsigned int i = 0; i < memory_map.nr; i++) {
@@ -172,8 +171,7 @@ unsigned int __init boot_ram_ranges(struct ram_range *ranges, unsigned int max)
 
     for (unsigned int i = 0; i < memory_map.nr && n < max; i++) {
         uint64_t start = ROUNDUP(memory_map.region[i].start, PAGE_SIZE);
-        uint64_t end =
-            ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
+        uint64_t end = ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
 
         end = min(end, DIRECTMAP_END - DIRECTMAP_START);
         if (memory_map.region[i].type == E820_RAM && start < end) {

@@ -23,10 +23,10 @@ struct acpi_gas {
 } __packed;
 enum { GAS_MEMORY = 0, GAS_IO = 1, GAS_PCI = 2 };
 
-#define MAX_IOAPICS        16u
-#define MAX_IRQ_OVERRIDES  32u
-#define MAX_MCFG           16u
-#define MAX_LAPIC_NMI      64u
+#define MAX_IOAPICS       16u
+#define MAX_IRQ_OVERRIDES 32u
+#define MAX_MCFG          16u
+#define MAX_LAPIC_NMI     64u
 
 struct acpi_ioapic {
     uint32_t id, gsi_base;

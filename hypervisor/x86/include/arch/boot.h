@@ -35,8 +35,8 @@ struct memory_map {
 extern struct memory_map memory_map;
 extern uint64_t max_ram_page; /* first frame number behind the last RAM */
 
-/* The tables that head.S makes: the image at XEN_VIRT_START, the low 4 GiB at 0 and at DIRECTMAP_START.
- * paging_init (arch/mm.h) replaces them. */
+/* The tables that head.S makes: the image at XEN_VIRT_START, the low 4 GiB at 0 and at
+ * DIRECTMAP_START. paging_init (arch/mm.h) replaces them. */
 extern uint64_t boot_l4[512];
 
 /*
