@@ -65,7 +65,7 @@ struct acpi_info {
     uint8_t reset_value;
     bool reset_supported, pm_timer_32bit;
     uint16_t boot_arch_flags;
-    uint64_t facs;
+    uint64_t facs, dsdt;
     uint32_t smi_command;
     uint8_t acpi_enable, century;
 
