@@ -42,6 +42,8 @@ static inline void invlpg(unsigned long va)
 }
 /* Loads CR3 (a full guest flush, as bit 63 is never set) and counts on the clock. */
 void load_cr3(paddr_t cr3);
+/* Some domain but Domain 0 has mapped frames of others by their numbers. */
+extern bool tlb_foreign_mappers;
 /* One page on the CPUs of mask. */
 void tlb_flush_page_mask(cpumask_t mask, unsigned long va);
 /* All CPUs, with the hypervisor's own global translations. */
