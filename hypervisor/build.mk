@@ -36,6 +36,9 @@ $(HV_B)/offsets.h: $(HV_OFFSETS)
 	sed -n 's/.*"->\([A-Za-z0-9_]*\) \(-*[0-9]*\)".*/#define \1 \2/p' $(HV_B)/offsets.s > $@
 $(filter %.S.o,$(HV_OBJS)): $(HV_B)/offsets.h
 
+# The one file that sees the decompression libraries' headers, and through them the C library's.
+$(B)/hypervisor/x86/dom0/decompress.o: HV_CPPFLAGS += -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
 HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 
 # The image is linked twice: the symbol table in it is made from the first link.

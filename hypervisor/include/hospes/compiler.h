@@ -50,8 +50,8 @@
         __typeof__(b) y = (b); \
         x > y ? x : y;         \
     })
-#define min(a, b) MIN_(PASTE(min_a_, __COUNTER__), PASTE(min_b_, __COUNTER__), a, b)
-#define max(a, b) MAX_(PASTE(max_a_, __COUNTER__), PASTE(max_b_, __COUNTER__), a, b)
+#define min(a, b)    MIN_(PASTE(min_a_, __COUNTER__), PASTE(min_b_, __COUNTER__), a, b)
+#define max(a, b)    MAX_(PASTE(max_a_, __COUNTER__), PASTE(max_b_, __COUNTER__), a, b)
 #define BIT(n)       (1ul << (n))
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)

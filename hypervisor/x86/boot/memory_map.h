@@ -15,9 +15,6 @@ void boot_reserve(uint64_t start, uint64_t end);
 /* Everything not reserved and not given out goes to the heap; afterwards boot_alloc_pages is over.
  */
 void boot_memory_to_heap(void);
-/* All usable RAM, in whole frames, that the direct map can hold; returns how many ranges. */
-struct ram_range;
-unsigned int boot_ram_ranges(struct ram_range *ranges, unsigned int max);
 /* A free frame below 640 KiB for the CPUs' first instructions; reserved. */
 uint64_t boot_alloc_trampoline(void);
 

@@ -71,19 +71,13 @@ static void __init reserve_memory(void)
 
 static void __init memory_init(void)
 {
-    static struct ram_range ram[MAX_RAM_RANGES] __initdata;
-    unsigned int n;
-
     memory_map_print();
     if (memory_map.nr == 0) {
         panic("The boot loader gave no memory map: start Hospes with a multiboot loader");
     }
     reserve_memory();
-    n = boot_ram_ranges(ram, ARRAY_SIZE(ram));
-    paging_init(ram, n, boot_alloc_pages);
+    paging_init(&memory_map);
     boot_memory_to_heap();
-    vmap_init();
-    paging_init_cpu();
     printk("Memory: %lu MiB free\n", (unsigned long)(heap_free_pages() >> 8));
 }
 
@@ -140,7 +134,6 @@ void startup_cpu_idle_loop(void)
 /* On CPU 0's emptied stack: nothing below belongs to the boot code any more. */
 static void __noreturn __used boot_finished(void)
 {
-    paging_protect_image();
     free_init_memory();
     domain_unpause(hardware_domain);
     idle_loop();
