@@ -6,7 +6,9 @@ NM      ?= nm
 OBJCOPY ?= objcopy
 HV_DIRS := hypervisor/core hypervisor/hypercall hypervisor/lib \
            $(addprefix hypervisor/x86/,boot entry cpu mm irq pv time acpi console dom0)
-HV_SRCS := $(filter-out %/asm_offsets.c,$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
+HV_DIRS := $(filter-out hypervisor/x86/$(HV_SKIP),$(HV_DIRS))
+HV_OFFSETS := hypervisor/x86/entry/offsets.c
+HV_SRCS := $(filter-out $(HV_OFFSETS),$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
 HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))
 HV_OBJS := $(HV_SRCS:%.c=$(B)/%.o) $(HV_ASM:%.S=$(B)/%.S.o)
 
@@ -25,15 +27,19 @@ $(B)/hypervisor/%.S.o: hypervisor/%.S
 	@mkdir -p $(@D)
 	$(CC) $(HV_CPPFLAGS) -D__ASSEMBLY__ -g -MMD -MP -I$(HV_B) -c -o $@ $<
 
-HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
+HV_CORE_FLAGS := -Wconversion
 
-# Constants of C for .S files: each asm_offsets.c is compiled to assembly and its marked lines become #defines.
-HV_OFFSETS := $(HV_B)/asm_offsets.h
-$(HV_OFFSETS): $(wildcard hypervisor/x86/*/asm_offsets.c) $(wildcard hypervisor/include/hospes/*.h hypervisor/x86/include/arch/*.h)
+# Offsets of structures, for assembly: the compiler prints them into its assembly text.
+$(HV_B)/offsets.h: $(HV_OFFSETS)
 	@mkdir -p $(@D)
-	for f in $(filter %.c,$^); do $(CC) $(HV_CPPFLAGS) $(HV_PICFIX) $(HV_CFLAGS:-M%=) -S -o - $$f || exit 1; done | \
-	    sed -n 's/^#ASM_OFFSET \([^ ]*\) \(.*\)$$/#define \1 \2/p' | sort -u > $@
-$(filter %.S.o,$(HV_OBJS)): $(HV_OFFSETS)
+	$(CC) $(HV_CPPFLAGS) $(HV_PICFIX) $(filter-out -g,$(HV_CFLAGS)) -MT $@ -MF $(HV_B)/offsets.d -S -o $(HV_B)/offsets.s $<
+	sed -n 's/.*"->\([A-Za-z0-9_]*\) \(-*[0-9]*\)".*/#define \1 \2/p' $(HV_B)/offsets.s > $@
+$(filter %.S.o,$(HV_OBJS)): $(HV_B)/offsets.h
+
+# The one file that sees the decompression libraries' headers, and through them the C library's.
+$(B)/hypervisor/x86/dom0/decompress.o: HV_CPPFLAGS += -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 
 # The image is linked twice: the symbol table in it is made from the first link.
 HV_LDS := $(HV_B)/hospes.lds
@@ -41,9 +47,9 @@ HV_LD  := $(LD) -m elf_x86_64 -T $(HV_LDS) -z noexecstack -z max-page-size=4096 
           --build-id=none -L$(shell $(CC) -print-file-name=. ) $(HV_LDFLAGS)
 HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l)))
 
-$(HV_LDS): hypervisor/x86/boot/hospes.lds.S hypervisor/x86/include/arch/layout.h
+$(HV_LDS): hypervisor/x86/boot/hospes.lds.in hypervisor/x86/include/arch/layout.h
 	@mkdir -p $(@D)
-	$(CC) -E -P -undef -x assembler-with-cpp -Ihypervisor/x86/include -o $@ $<
+	$(CC) -E -P -undef -D__ASSEMBLY__ -x assembler-with-cpp -Ihypervisor/x86/include -o $@ $<
 
 $(HV_B)/symbols.0.S: hypervisor/x86/boot/symbols.awk
 	@mkdir -p $(@D)
@@ -61,8 +67,7 @@ $(B)/hospes.debug: $(HV_OBJS) $(HV_B)/symbols.1.o $(HV_LDS)
 HV_SYM = $(shell $(NM) $(B)/hospes.debug | sed -n 's/^\([0-9a-f]*\) [A-Za-z] $(1)$$/0x\1/p')
 $(B)/hospes: $(B)/hospes.debug hypervisor/x86/boot/wrap.lds
 	$(OBJCOPY) -O binary $< $(HV_B)/hospes.bin
-	$(LD) -m elf_i386 -T hypervisor/x86/boot/wrap.lds --build-id=none --no-warn-rwx-segments \
-	    --defsym IMAGE_SIZE=$(call HV_SYM,image_size) --defsym START_OFFSET=$(call HV_SYM,start_offset) \
-	    -b binary $(HV_B)/hospes.bin -o $@
+	$(LD) -m elf_i386 --defsym IMAGE_SIZE=$(call HV_SYM,image_size) --defsym START_OFFSET=$(call HV_SYM,start_offset) \
+	    -T hypervisor/x86/boot/wrap.lds --build-id=none --no-warn-rwx-segments -b binary $(HV_B)/hospes.bin -o $@
 
 ALL += $(B)/hospes

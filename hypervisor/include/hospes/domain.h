@@ -10,6 +10,7 @@
 #define HOSPES_DOMAIN_H
 
 #include <hospes/bitops.h>
+#include <hospes/console.h>
 #include <hospes/event.h>
 #include <hospes/grant.h>
 #include <hospes/lock.h>
@@ -22,7 +23,8 @@
 #include <xen/vcpu.h>
 #include <arch/domain.h> /* struct arch_domain, struct arch_vcpu */
 
-#define MAX_VCPUS 128u /* per domain */
+#define MAX_VCPUS           128u /* per domain */
+#define NR_DOMAIN_WATCHDOGS 2u
 
 enum dying { DOMDYING_ALIVE, DOMDYING_DYING, DOMDYING_DEAD };
 
@@ -72,6 +74,7 @@ struct domain {
 
     unsigned int refcount; /* atomic */
     struct list_head list; /* domain_list, ascending domain_id */
+    struct domain *hash_next;
     struct rcu_head rcu;
     spinlock_t lock; /* RANK_DOMAIN */
     xen_domain_handle_t handle;
@@ -98,11 +101,17 @@ struct domain {
     /* What it may touch directly. */
     struct rangeset *ioport_caps, *iomem_caps, *irq_caps;
 
-    /* Shutdown */
+    struct domain_console console;
+
+    /* Shutdown: under shutdown_lock */
+    spinlock_t shutdown_lock;
     bool is_shutting_down, is_shut_down;
     int shutdown_code;                   /* SHUTDOWN_*; -1 none */
     unsigned int pause_count;            /* atomic */
     unsigned int controller_pause_count; /* by domctl */
+    spinlock_t watchdog_lock;
+    struct timer watchdog[NR_DOMAIN_WATCHDOGS]; /* SCHEDOP_watchdog; id is index + 1 */
+    uint32_t watchdog_inuse;
 
     s_time_t time_offset;       /* of its wall clock, ns */
     unsigned long vm_assist;    /* VMASST_TYPE_* bits */
@@ -164,7 +173,6 @@ void vcpu_end_shutdown_deferral(struct vcpu *v);
 /* VCPUOP_register_vcpu_info and its undoing. */
 int map_vcpu_info(struct vcpu *v, uint64_t gfn, unsigned int offset) __must_check;
 void unmap_vcpu_info(struct vcpu *v);
-void send_global_virq(unsigned int virq);
 void domains_init(void);
 
 /* Guest-visible vcpu reset and bring-up. */

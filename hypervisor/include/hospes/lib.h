@@ -17,16 +17,18 @@ int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
 char *strstr(const char *s, const char *find);
 
-#ifndef HOSPES_HOST_TEST
 /* Copies at most size-1 bytes and always ends dst; returns strlen(src). */
 size_t strlcpy(char *dst, const char *src, size_t size);
-#endif
 
 /*
  * Formats: %d %i %u %x %X %o %p %s %c %% with flags 0 - # + space, width, precision, and the
  * lengths hh h l ll z t j. Ours besides: %ps (symbol+offset/size of an address), %pv (a struct vcpu
  * *: d1v0). snprintf returns the length that a large enough buffer would have got.
  */
+#ifdef HOSPES_HOST_TEST /* not libc's, which has no %pv */
+#define snprintf  hv_snprintf
+#define vsnprintf hv_vsnprintf
+#endif
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf(3, 0);
 

@@ -107,6 +107,22 @@ static inline void spin_unlock_irq(spinlock_t *l)
         local_irq_restore(flags);        \
     } while (0)
 
+/* Two locks of one rank, which may be the same lock, in the order that cannot deadlock. */
+static inline void spin_lock_pair(spinlock_t *a, spinlock_t *b)
+{
+    spin_lock(a < b ? a : b);
+    if (a != b) {
+        spin_lock(a < b ? b : a);
+    }
+}
+static inline void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
+{
+    spin_unlock(a < b ? b : a);
+    if (a != b) {
+        spin_unlock(a < b ? a : b);
+    }
+}
+
 /* A guard: LOCKED(&d->lock); holds the lock to the end of the block. */
 static inline void spin_guard_release_(spinlock_t **l)
 {

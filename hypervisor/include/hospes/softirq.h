@@ -12,7 +12,8 @@ enum softirq {
     SCHEDULE_SOFTIRQ, /* last thing done: may switch to another vcpu and not return */
     RCU_SOFTIRQ,      /* deferred frees after every CPU has passed a quiet point */
     SCRUB_SOFTIRQ,
-    KEYHANDLER_SOFTIRQ,
+    KEYHANDLER_SOFTIRQ, /* console input */
+    DOM_EXC_SOFTIRQ,    /* tells the toolstack that a domain died or shut down */
     TIME_CALIBRATE_SOFTIRQ,
     NR_SOFTIRQS,
 };

@@ -4,7 +4,7 @@
  * direct map, the image at its place), switches to long mode and calls start_kernel(magic, info).
  */
 #include <arch/layout.h>
-#include "asm_offsets.h"
+#include "offsets.h"
 
 #define PA(sym)      ((sym) - XEN_VIRT_START + XEN_LOAD_PADDR)
 #define BOOT_CS32    0x08
@@ -154,11 +154,12 @@ start64:
         movl    %eax, %fs
         movl    %eax, %gs
         leaq    cpu0_stack_end(%rip), %rsp
-        subq    $CPU_INFO_SIZE, %rsp
+        subq    $CPUINFO_sizeof, %rsp
         xorl    %ebp, %ebp
         movl    %edi, %eax
         movl    %esi, %edi
         movl    %eax, %esi
+        pushq   $0                  /* keeps the stack 16-aligned */
         call    start_kernel
         ud2
 

@@ -8,6 +8,7 @@
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <arch/layout.h>
+#include <arch/mm.h>
 #include "memory_map.h"
 
 #define FREE_MAX 512u
@@ -67,8 +68,7 @@ static void __init free_ram(void)
 {
     for (unsigned int i = 0; i < memory_map.nr; i++) {
         uint64_t start = ROUNDUP(memory_map.region[i].start, PAGE_SIZE);
-        uint64_t end =
-            ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
+        uint64_t end = ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
 
         end = min(end, DIRECTMAP_END - DIRECTMAP_START);
         if (memory_map.region[i].type != E820_RAM || start >= end) {
@@ -102,8 +102,8 @@ void __init memory_map_sanitise(void)
 
 void __init memory_map_print(void)
 {
-    static const char *const names[] = {"?", "usable", "reserved", "ACPI data", "ACPI NVS",
-                                        "unusable"};
+    static const char *const names[] = {"?",         "usable",   "reserved",
+                                        "ACPI data", "ACPI NVS", "unusable"};
 
     printk("Memory map of the firmware:\n");
     for (unsigned int i = 0; i < memory_map.nr; i++) {
@@ -125,7 +125,7 @@ void __init boot_reserve(uint64_t start, uint64_t end)
         if (end <= s || e <= start) {
             continue;
         }
-        free_range[i].end = max(min(start, e), s);
+        free_range[i].end = start > s ? start : s;
         if (end < e) {
             if (free_range[i].end == s) {
                 free_range[i].start = end;
@@ -138,32 +138,34 @@ void __init boot_reserve(uint64_t start, uint64_t end)
     }
 }
 
-/* From the end of the highest range that has the room, so that low memory lasts. */
+/* From the end of the highest range that will do, so that low memory lasts. */
 paddr_t __init boot_alloc_pages(uint64_t nr, bool low)
 {
-    uint64_t bytes = nr << PAGE_SHIFT, best = 0, at = 0;
-    unsigned int found = FREE_MAX;
+    uint64_t bytes = nr << PAGE_SHIFT, align, best = 0;
 
+    for (align = PAGE_SIZE; align < bytes; align <<= 1) {
+    }
     for (unsigned int i = 0; i < nr_free; i++) {
-        uint64_t end = low ? min(free_range[i].end, 1ul << 32) : free_range[i].end;
+        uint64_t end = low ? min(free_range[i].end, 1ul << 32) : free_range[i].end, at;
 
         /* Keep away from the first MiB: trampolines and DMA of old devices want it. */
-        if (free_range[i].start < 0x100000 || end < bytes ||
-            end - bytes < free_range[i].start || end < best) {
+        if (free_range[i].start < 0x100000 || end < bytes) {
             continue;
         }
-        best = end;
-        found = i;
+        at = ROUNDDOWN(end - bytes, align);
+        if (at >= free_range[i].start && at > best) {
+            best = at;
+        }
     }
-    if (found == FREE_MAX) {
-        panic("No %lu KiB of memory for the hypervisor's tables: give the machine more memory",
-              (unsigned long)(nr * 4));
+    if (best == 0) {
+        panic("No %lu KiB of memory for the hypervisor's tables: add memory",
+              (unsigned long)(bytes >> 10));
     }
-    at = best - bytes;
-    boot_reserve(at, best);
-    /* Above 4 GiB: paging_init has completed the direct map before it asks for that. */
-    memset((void *)(DIRECTMAP_START + at), 0, bytes);
-    return paddr(at);
+    boot_reserve(best, best + bytes);
+    if (low) { /* what the early tables map */
+        memset((void *)(DIRECTMAP_START + best), 0, bytes);
+    }
+    return paddr(best);
 }
 
 uint64_t __init boot_alloc_trampoline(void)

@@ -43,6 +43,15 @@ struct pv_vcpu {
     unsigned long dr7_emul;
     bool need_update_runstate;
     unsigned long nmi_callback;
+
+    /* An exception that is delivered to the guest on the way out (x86/pv/bounce.c). */
+    struct pv_bounce {
+        unsigned long eip;
+        uint32_t error_code;
+        uint8_t flags;           /* BOUNCE_*; 0: nothing is to be delivered */
+        uint16_t ds, es, fs, gs; /* BOUNCE_FAILSAFE: as the guest had them */
+    } bounce;
+    uint32_t tsc_aux;
 };
 
 struct arch_domain {

@@ -46,6 +46,20 @@
  * #MC, #DF and #DB use their IST stacks. EFLAGS.AC must be cleared on entry (SMAP is on): set once
  * at boot, before other CPUs start, by cpu_init_syscall. */
 extern uint8_t entry_clac;
+/* LSTAR and CSTAR of CPU n: stubs + n * SYSCALL_STUB_SIZE. */
+#define SYSCALL_STUB_SIZE 32
+extern char syscall_entry_stubs[], syscall32_entry_stubs[], sysenter_entry[];
+/* What the SYSCALL stubs find by their CPU's number: [0] the guest's rsp, [1] where they push. */
+extern unsigned long syscall_stack[NR_CPUS][8];
+/* The vector's gate that guests use by INT 0x80. */
+extern void entry_int80(void);
+/* The IRETQ that enters guests; a fault of it is the guest's (x86/pv/iret.c). */
+extern char iret_to_guest[];
+/* Goes to the guest with the registers in guest_cpu_user_regs(), after softirqs and events. For
+ * reset_stack_and_jump. */
+void pv_return_to_guest(void) __noreturn;
+/* Ends the blocking of NMIs that began with the NMI being handled. */
+void unblock_nmi(void);
 
 /* ---- called from the entry points ---- */
 void do_nmi(struct cpu_user_regs *regs); /* x86/cpu; on the IST stack or the primary one */
