@@ -118,11 +118,17 @@ static void free_init_memory(void)
     heap_add_region(paddr(__pa_image(_sinitdata)), paddr(__pa_image(_einitdata)));
 }
 
-static void __noreturn idle_loop(void)
+static void __noreturn __used idle_loop(void)
 {
     for (;;) {
         arch_idle();
+        do_softirq();
     }
+}
+
+void startup_cpu_idle_loop(void)
+{
+    reset_stack_and_jump(idle_loop);
 }
 
 /* On CPU 0's emptied stack: nothing below belongs to the boot code any more. */

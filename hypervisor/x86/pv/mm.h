@@ -13,6 +13,9 @@
 /* The ABI's mark that a user page table entry belongs to the guest's kernel: U/S is set in all. */
 #define PTE_GUEST_KERNEL BIT(52)
 
+/* In `count` of a continued batch (an ABI value that the public headers do not name). */
+#define MMU_UPDATE_PREEMPTED 0x80000000u
+
 /* What may change in an entry without any check: no reference depends on it. */
 #define PTE_FREE_BITS (PTE_NX | PTE_AVAILH | PTE_AVAIL | PTE_G | PTE_A | PTE_D | PTE_US)
 /* Levels 2..4: everything but these must be 0 in a present entry. */
