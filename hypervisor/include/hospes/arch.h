@@ -64,7 +64,8 @@ void arch_flush_before_reuse(struct page_info *pg);
 /* Checks (or undoes the checking of) a table; entries from pg->nr_validated on. See page_type.c. */
 int arch_validate_page(struct page_info *pg, uint64_t type, bool preemptible) __must_check;
 int arch_devalidate_page(struct page_info *pg, uint64_t type, bool preemptible) __must_check;
-/* Machine-to-physical: the guest frame of m; the ABI's INVALID_M2P_ENTRY (~0 >> 1...) when none. */
+/* Machine-to-physical: the guest frame of m; INVALID_M2P_ENTRY when none. */
+#define INVALID_M2P_ENTRY (~0ul)
 void set_gpfn_from_mfn(mfn_t m, uint64_t gpfn);
 uint64_t get_gpfn_from_mfn(mfn_t m);
 void clear_page(void *va);
@@ -73,6 +74,11 @@ void copy_page(void *dst, const void *src);
  */
 int get_guest_frame(struct domain *d, gfn_t g, bool writable, struct page_info **pg,
                     mfn_t *out) __must_check;
+/* First frame number behind all RAM. */
+uint64_t arch_max_ram_page(void);
+/* XENMEM_maximum_gpfn: a domain's highest guest frame number, as it says itself or as its physmap
+ * tells. */
+long arch_max_gpfn(const struct domain *d);
 /* Physmap of translated guests; -EOPNOTSUPP where there is none (PV). */
 int arch_physmap_add(struct domain *d, gfn_t g, mfn_t m, unsigned int order) __must_check;
 int arch_physmap_remove(struct domain *d, gfn_t g, mfn_t m, unsigned int order) __must_check;

@@ -37,18 +37,21 @@
 #define ROUNDDOWN(x, a)       ((x) & ~((__typeof__(x))(a)-1))
 #define DIV_ROUND_UP(n, d)    (((n) + (d)-1) / (d))
 #define IS_ALIGNED(x, a)      (((x) & ((__typeof__(x))(a)-1)) == 0)
-#define min(a, b)               \
-    ({                          \
-        __typeof__(a) a_ = (a); \
-        __typeof__(b) b_ = (b); \
-        a_ < b_ ? a_ : b_;      \
+/* Each use has names of its own, so that they nest. */
+#define MIN_(x, y, a, b)       \
+    ({                         \
+        __typeof__(a) x = (a); \
+        __typeof__(b) y = (b); \
+        x < y ? x : y;         \
     })
-#define max(a, b)               \
-    ({                          \
-        __typeof__(a) a_ = (a); \
-        __typeof__(b) b_ = (b); \
-        a_ > b_ ? a_ : b_;      \
+#define MAX_(x, y, a, b)       \
+    ({                         \
+        __typeof__(a) x = (a); \
+        __typeof__(b) y = (b); \
+        x > y ? x : y;         \
     })
+#define min(a, b)    MIN_(PASTE(min_a_, __COUNTER__), PASTE(min_b_, __COUNTER__), a, b)
+#define max(a, b)    MAX_(PASTE(max_a_, __COUNTER__), PASTE(max_b_, __COUNTER__), a, b)
 #define BIT(n)       (1ul << (n))
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)

@@ -173,7 +173,6 @@ void vcpu_end_shutdown_deferral(struct vcpu *v);
 /* VCPUOP_register_vcpu_info and its undoing. */
 int map_vcpu_info(struct vcpu *v, uint64_t gfn, unsigned int offset) __must_check;
 void unmap_vcpu_info(struct vcpu *v);
-void send_global_virq(unsigned int virq);
 void domains_init(void);
 
 /* Guest-visible vcpu reset and bring-up. */

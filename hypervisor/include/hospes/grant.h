@@ -21,6 +21,8 @@ void grant_table_destroy(struct domain *d);
 /* For XENMEM_add_to_physmap(grant_table) and acquire_resource: the frame of index idx (grows the
  * table). status: the status frames of version 2. -EINVAL, -ENOMEM. */
 int gnttab_get_frame(struct domain *d, unsigned long idx, bool status, mfn_t *out) __must_check;
+/* How many frames it may ever have: id is XENMEM_resource_grant_table_id_*; 0: no such id. */
+unsigned int gnttab_max_frames(const struct domain *d, unsigned int id);
 void grant_table_dump(struct domain *d);
 
 #endif

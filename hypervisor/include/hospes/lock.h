@@ -107,25 +107,20 @@ static inline void spin_unlock_irq(spinlock_t *l)
         local_irq_restore(flags);        \
     } while (0)
 
-/* Two locks of one rank (both ends of a channel, two run queues): in address order; a == b is one
- * lock. */
+/* Two locks of one rank, which may be the same lock, in the order that cannot deadlock. */
 static inline void spin_lock_pair(spinlock_t *a, spinlock_t *b)
 {
-    if (a == b) {
-        spin_lock(a);
-        return;
+    spin_lock(a < b ? a : b);
+    if (a != b) {
+        spin_lock(a < b ? b : a);
     }
-    spin_lock((uintptr_t)a < (uintptr_t)b ? a : b);
-    spin_lock((uintptr_t)a < (uintptr_t)b ? b : a);
 }
 static inline void spin_unlock_pair(spinlock_t *a, spinlock_t *b)
 {
+    spin_unlock(a < b ? b : a);
     if (a != b) {
-        spin_unlock((uintptr_t)a < (uintptr_t)b ? b : a);
-        spin_unlock((uintptr_t)a < (uintptr_t)b ? a : b);
-        return;
+        spin_unlock(a < b ? a : b);
     }
-    spin_unlock(a);
 }
 
 /* A guard: LOCKED(&d->lock); holds the lock to the end of the block. */

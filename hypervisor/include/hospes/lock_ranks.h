@@ -15,12 +15,13 @@ enum lock_rank {
     RANK_GRANT_TABLE,    /* a domain's grant table: entries, version, active entries */
     RANK_GRANT_MAPTRACK, /* a domain's maptrack free list */
     RANK_EVTCHN_DOMAIN,  /* port allocation and state of a domain (pairs: both ends) */
-    RANK_EVTCHN_FIFO,    /* (i) one FIFO queue */
     RANK_PAGE_ALLOC,     /* (d->page_lock) a domain's page lists and counts */
     RANK_RANGESET,       /* I/O port, memory and IRQ permissions of a domain */
     RANK_PIRQ,           /* physical IRQ binding of a domain */
     RANK_IRQ_DESC,       /* (i) one IRQ descriptor */
     RANK_IOAPIC,         /* (i) I/O APIC and MSI register access */
+    RANK_EVTCHN_PORT,    /* (i) one event channel: its state and binding (pairs: both ends) */
+    RANK_EVTCHN_FIFO,    /* (i) one FIFO queue */
     RANK_SHUTDOWN,       /* (d->shutdown_lock) is_shutting_down, is_shut_down, shutdown_code */
     RANK_WATCHDOG,       /* (d->watchdog_lock) SCHEDOP_watchdog's timers */
     RANK_SCHED_GLOBAL,   /* (i) scheduler policy's global data */

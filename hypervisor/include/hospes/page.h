@@ -113,12 +113,35 @@ static inline domid_t page_owner_id(const struct page_info *pg)
 
 /* ---- type references (core/page_type.c drives, the architecture validates) ---- */
 
-/* 0; -EINVAL: has another type in use or does not validate; -ERESTART: preempted, call again (the
- * page is left PGT_PARTIAL with a reference of the caller's); -EINTR: preempted before anything was
- * taken. */
+/*
+ * 0; -EINVAL: has another type in use or does not validate; -ERESTART: preempted, call again (the
+ * page is left PGT_PARTIAL; the caller keeps its general reference until it has gone on or has
+ * called put_page_type_partial); -EINTR: preempted before anything was taken. -EAGAIN: does not
+ * validate, and undoing that was preempted: left PGT_PARTIAL too, call put_page_type_partial until
+ * 0. May wait for another CPU that flushes TLBs: interrupts must be on.
+ */
 int get_page_type(struct page_info *pg, uint64_t type, bool preemptible) __must_check;
-/* 0 or -ERESTART/-EINTR when preemptible. */
+/*
+ * Drops a reference that get_page_type returned 0 for. 0; when preemptible -EINTR: nothing done;
+ * -ERESTART: the reference has become PGT_PARTIAL, go on with put_page_type_partial.
+ */
 int put_page_type(struct page_info *pg, bool preemptible);
+/* Undoes a half-done table if nobody else has taken it over. 0 or, when preemptible, -ERESTART. */
+int put_page_type_partial(struct page_info *pg, bool preemptible);
+#define PTES_PER_PAGE 512u
+/* partial_flags: the table that entry nr_validated points to is PGT_PARTIAL, and the entry holds
+ * its general reference. */
+#define PARTIAL_ENTRY 1u
+
+/* For changing the entries of a validated table: waits for other holders; false when it is not (or
+ * not any more) validated. Holds a type reference. Lock tables top down only. */
+bool page_lock(struct page_info *pg) __must_check;
+void page_unlock(struct page_info *pg);
+/* The guest's pin: sets the flag (false: was set) or clears it (false: was not). The type reference
+ * that goes with it is the caller's business. */
+bool page_set_pinned(struct page_info *pg) __must_check;
+bool page_clear_pinned(struct page_info *pg) __must_check;
+
 static inline bool get_page_and_type(struct page_info *pg, const struct domain *d, uint64_t type)
 {
     if (!get_page(pg, d)) {

@@ -5,6 +5,7 @@
  */
 #include <hospes/arch.h>
 #include <hospes/console.h>
+#include <hospes/errno.h>
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <hospes/param.h>

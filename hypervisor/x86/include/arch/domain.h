@@ -43,6 +43,15 @@ struct pv_vcpu {
     unsigned long dr7_emul;
     bool need_update_runstate;
     unsigned long nmi_callback;
+
+    /* An exception that is delivered to the guest on the way out (x86/pv/bounce.c). */
+    struct pv_bounce {
+        unsigned long eip;
+        uint32_t error_code;
+        uint8_t flags;           /* BOUNCE_*; 0: nothing is to be delivered */
+        uint16_t ds, es, fs, gs; /* BOUNCE_FAILSAFE: as the guest had them */
+    } bounce;
+    uint32_t tsc_aux;
 };
 
 struct arch_domain {
@@ -60,6 +69,8 @@ struct arch_vcpu {
     mfn_t guest_table, guest_table_user;
     paddr_t cr3;
     struct page_info *old_guest_table; /* whose type reference was preempted while being put */
+    bool old_guest_table_partial;      /* ... or has become PGT_PARTIAL */
+    unsigned int dirty_cpu1; /* CPU whose TLB may hold its translations, + 1; 0: none */
     bool kernel_mode;                  /* guest kernel (its ring 0, our ring 3) */
     struct pv_vcpu pv;
     void *xsave_area;

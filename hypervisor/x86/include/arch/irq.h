@@ -34,4 +34,10 @@ void send_ipi_nmi(unsigned int cpu);
 /* Handler of TLB_FLUSH_VECTOR, interrupts off; provided by x86/mm. */
 void tlb_flush_interrupt(void);
 
+void irq_init(void);    /* gates of all vectors */
+void ioapic_init(void); /* after acpi_init: all lines masked, ISA lines routed */
+/* A line that the hypervisor serves itself (serial port): fn(data) with interrupts off. -EINVAL,
+ * -EBUSY. */
+int irq_request_isa(unsigned int irq, const char *name, void (*fn)(void *), void *data);
+
 #endif

@@ -8,34 +8,13 @@
 
 #include <hospes/memory.h>
 #include <hospes/cpumask.h>
+#include <arch/extable.h>
 #include <arch/pte.h>
 
-/* Usable RAM, page-aligned bytes [start, end), ascending, not overlapping. */
-struct ram_range {
-    uint64_t start, end;
-};
-#define MAX_RAM_RANGES 128u
-
-/*
- * Boot, CPU 0, before heap_add_region: builds idle_pg_table (direct map of all ranges, frame
- * table, machine-to-physical table, the image as the early tables map it), loads it, and clears
- * the frame table. Needs the early tables: the image at XEN_VIRT_START and, at DIRECTMAP_START,
- * every frame that `alloc` returns. alloc(n) gives n contiguous frames, aligned to n (a power of
- * two), from RAM that is not in use and will not be given to the heap; content undefined; it
- * panics when there are none. Frames >= 1 MiB outside all ranges have no frame table entry.
- */
-void paging_init(const struct ram_range *ram, unsigned int n, paddr_t (*alloc)(unsigned int n));
-/* The same tables for another CPU: what its first CR3 is. */
-extern pte_t idle_pg_table[PTES_PER_TABLE];
+/* ---- boot: paging_init is declared in <arch/boot.h> ---- */
+/* The hypervisor's own tables (boot_l4), for idle vcpus and another CPU's start. */
 paddr_t idle_cr3(void);
-/* CR4.PGE on this CPU etc.; each CPU, once, running on idle_pg_table. */
-void paging_init_cpu(void);
-/* The vmap area and ioremap work from here on; after heap_add_region. */
-void vmap_init(void);
-/* Text read-only and executable, rodata read-only, all else NX: after the last writer of those. */
-void paging_protect_image(void);
-
-/* Installs a 4 KiB mapping in the hypervisor's part of idle_pg_table (shared by all address
+/* Installs a 4 KiB mapping in the hypervisor's part of boot_l4 (shared by all address
  * spaces); 0 or -ENOMEM. The caller flushes when it replaces one (hyp_tlb_flush_all). */
 int map_hyp_page(unsigned long va, mfn_t m, pte_t flags) __must_check;
 int map_hyp_pages(unsigned long va, mfn_t m, size_t n, pte_t flags) __must_check;
@@ -63,6 +42,8 @@ static inline void invlpg(unsigned long va)
 }
 /* Loads CR3 (a full guest flush, as bit 63 is never set) and counts on the clock. */
 void load_cr3(paddr_t cr3);
+/* Some domain but Domain 0 has mapped frames of others by their numbers. */
+extern bool tlb_foreign_mappers;
 /* One page on the CPUs of mask. */
 void tlb_flush_page_mask(cpumask_t mask, unsigned long va);
 /* All CPUs, with the hypervisor's own global translations. */
@@ -72,14 +53,13 @@ void cache_flush_mask(cpumask_t mask);
 
 /* True when every frame of [first, first+n) is RAM that the hypervisor manages. */
 bool is_ram_range(mfn_t first, uint64_t n);
+/* Boot: the page_info of the 65536 frames around this one exist from now on. */
+void frame_chunk_backed(uint64_t mfn);
+/* Boot: the page_info of the 65536 frames around this one exist from now on. */
+void frame_chunk_backed(uint64_t mfn);
+/* What the M2P holds for frames that are nobody's (the ABI: all ones). */
+#define M2P_NONE (~0ull)
 /* One above the highest frame with a frame table entry. */
 extern uint64_t max_mfn;
-
-/* ---- fixups (exception table) ---- */
-/* The fixup address for a fault of the hypervisor at rip, 0 when there is none: the fault handler
- * puts it into regs->rip. Entries are pairs of 32-bit offsets in section .ex_table. */
-unsigned long search_exception_table(unsigned long rip);
-#define EX_TABLE(from, to) \
-    ".section .ex_table, \"a\"\n .balign 4\n .long " #from " - ., " #to " - .\n .previous\n"
 
 #endif

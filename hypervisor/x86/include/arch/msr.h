@@ -169,10 +169,6 @@ DEFINE_READ_DR(3)
 DEFINE_READ_DR(6)
 DEFINE_READ_DR(7)
 #undef DEFINE_READ_DR
-static __always_inline void invlpg(unsigned long va)
-{
-    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
-}
 static __always_inline void wbinvd(void)
 {
     __asm__ volatile("wbinvd" ::: "memory");

@@ -25,7 +25,7 @@ bool pv_handle_page_fault(unsigned long cr2, struct cpu_user_regs *regs);
 /* ---- address spaces ---- */
 /* Sets v->arch.cr3 from the tables and v->arch.kernel_mode (user table where there is one). */
 void update_cr3(struct vcpu *v);
-/* Loads v->arch.cr3 (idle vcpus: idle_pg_table) into this CPU; flushes, keeps dirty_cpus. */
+/* Loads v->arch.cr3 (idle vcpus: boot_l4) into this CPU; flushes, keeps dirty_cpus. */
 void write_ptbase(struct vcpu *v);
 /* Toggling kernel and user mode of the running vcpu: flips arch.kernel_mode and loads the other
  * table. FS/GS bases are the caller's. False (nothing done): user mode without a user table. */

@@ -40,30 +40,30 @@
  * so that SYSRET may return. */
 #define TRAP_SYSCALL 0x100u
 
-/* ---- for the IDT and the SYSCALL registers of each CPU (x86/cpu) ---- */
+/* ---- entry points (the IDT's: <arch/desc.h>) ---- */
 
-/* Address of each vector's entry point. All are interrupt gates with DPL 0, but for #BP, #OF and
- * 0x80 (DPL 3). NMI, #MC, #DF and #DB must use the IST stacks of percpu.h, in that order 1..4. */
-extern const unsigned long entry_table[256];
-/* LSTAR and CSTAR of a CPU: stubs + cpu * SYSCALL_STUB_SIZE. They expect SFMASK to clear at least
- * IF, TF, DF, NT, AC, and STAR to hold SEL_RING3_CS32 and SEL_HYPERVISOR_CS. */
-#define SYSCALL_STUB_SIZE 32
-extern char syscall_entry_stubs[], syscall32_entry_stubs[];
-/* SYSENTER (Intel): MSR ESP must be entry_stack(cpu). */
-extern char sysenter_entry[];
-/* What RSP0 of a CPU's TSS must be, and the same for the SYSCALL stubs. `stack` is the CPU's
- * STACK_SIZE block. Call it before the CPU runs a guest; returns the value for RSP0. */
-unsigned long entry_stack_init(unsigned int cpu, void *stack);
-
-/* EFLAGS.AC must be cleared on entry (SMAP is on). Set once at boot, before APs start. */
+/* The vectors' gates are interrupt gates with DPL 0, but for #BP, #OF and 0x80 (trap_init). NMI,
+ * #MC, #DF and #DB use their IST stacks. EFLAGS.AC must be cleared on entry (SMAP is on): set once
+ * at boot, before other CPUs start, by cpu_init_syscall. */
 extern uint8_t entry_clac;
+/* LSTAR and CSTAR of CPU n: stubs + n * SYSCALL_STUB_SIZE. */
+#define SYSCALL_STUB_SIZE 32
+extern char syscall_entry_stubs[], syscall32_entry_stubs[], sysenter_entry[];
+/* What the SYSCALL stubs find by their CPU's number: [0] the guest's rsp, [1] where they push. */
+extern unsigned long syscall_stack[NR_CPUS][8];
+/* The vector's gate that guests use by INT 0x80. */
+extern void entry_int80(void);
+/* The IRETQ that enters guests; a fault of it is the guest's (x86/pv/iret.c). */
+extern char iret_to_guest[];
+/* Goes to the guest with the registers in guest_cpu_user_regs(), after softirqs and events. For
+ * reset_stack_and_jump. */
+void pv_return_to_guest(void) __noreturn;
+/* Ends the blocking of NMIs that began with the NMI being handled. */
+void unblock_nmi(void);
 
 /* ---- called from the entry points ---- */
-void do_IRQ(struct cpu_user_regs *regs); /* x86/irq: vectors 0x20..0xff but 0x80 */
 void do_nmi(struct cpu_user_regs *regs); /* x86/cpu; on the IST stack or the primary one */
 void do_machine_check(struct cpu_user_regs *regs); /* x86/cpu; likewise */
-/* The first interrupt after which the CPU is idle or in the hypervisor returns directly; after one
- * from a guest the exit path runs. */
 
 static inline bool guest_mode_cs(unsigned int cs)
 {
@@ -81,9 +81,7 @@ void pv_inject_hw_exception(unsigned int vector, uint32_t error_code);
 void pv_inject_page_fault(uint32_t error_code, unsigned long cr2);
 
 /* ---- guest kernel/user mode (x86/pv/mode.c) ---- */
-/* Flips v->arch.kernel_mode of current, with page tables and GS base. */
-void pv_toggle_mode(struct vcpu *v);
-/* Computes arch.cr3 from guest_table(_user) and the mode; loads it when v is current. */
-void pv_update_cr3(struct vcpu *v);
+/* Flips v->arch.kernel_mode of current, with page tables and GS base; false: no user table. */
+bool pv_toggle_mode(struct vcpu *v);
 
 #endif

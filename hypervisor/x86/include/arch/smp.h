@@ -1,0 +1,14 @@
+/* The machine's CPUs: bringing them up, interrupts between them. x86/cpu/smp.c. */
+#ifndef ARCH_SMP_H
+#define ARCH_SMP_H
+
+#include <hospes/cpumask.h>
+
+void smp_reserve_trampoline(void); /* before the heap gets memory */
+/* Starts every enabled CPU of the MADT, up to maxcpus=. */
+void smp_boot(void);
+/* Stops all other CPUs for good, even when they have interrupts off; for panic and reboot. */
+void smp_stop_others(void);
+void call_function_interrupt(void);
+
+#endif
