@@ -173,7 +173,7 @@ static bool claim(struct grant_table *lgt, uint32_t handle, unsigned int want,
         return false;
     }
     *claimed = *m;
-    claimed->flags &= (uint16_t)(want | ~MAPPED);
+    claimed->flags &= (uint16_t)(want | (0xffffu & ~MAPPED));
     m->flags &= (uint16_t) ~(want & MAPPED);
     return true;
 }

@@ -215,7 +215,7 @@ static long setup_table(XEN_GUEST_HANDLE(gnttab_setup_table_t) u, unsigned int c
     if (op.status == GNTST_okay) {
         op.status = list_frames(d, false, op.nr_frames, put_pfn, &list);
     }
-    return copy_field_to_guest(u, &op, status) ? -EFAULT : count;
+    return copy_field_to_guest(u, &op, status) ? -EFAULT : (long)count;
 }
 
 static long get_status_frames(XEN_GUEST_HANDLE(gnttab_get_status_frames_t) u, unsigned int count)
@@ -238,7 +238,7 @@ static long get_status_frames(XEN_GUEST_HANDLE(gnttab_get_status_frames_t) u, un
     if (op.status == GNTST_okay) {
         op.status = list_frames(d, true, op.nr_frames, put_u64, &list);
     }
-    return copy_field_to_guest(u, &op, status) ? -EFAULT : count;
+    return copy_field_to_guest(u, &op, status) ? -EFAULT : (long)count;
 }
 
 static long query_size(XEN_GUEST_HANDLE(gnttab_query_size_t) u, unsigned int count)
@@ -260,7 +260,7 @@ static long query_size(XEN_GUEST_HANDLE(gnttab_query_size_t) u, unsigned int cou
         op.nr_frames = nr;
         op.max_nr_frames = max;
     }
-    return copy_to_guest(u, &op, 1) ? -EFAULT : count;
+    return copy_to_guest(u, &op, 1) ? -EFAULT : (long)count;
 }
 
 static long set_version(XEN_GUEST_HANDLE(gnttab_set_version_t) u, unsigned int count)
@@ -293,7 +293,7 @@ static long get_version(XEN_GUEST_HANDLE(gnttab_get_version_t) u, unsigned int c
         return rc;
     }
     op.version = gnttab_version(d);
-    return copy_field_to_guest(u, &op, version) ? -EFAULT : count;
+    return copy_field_to_guest(u, &op, version) ? -EFAULT : (long)count;
 }
 
 #define ARRAY_OP(type) guest_handle_cast(arg, type##_t), count
