@@ -201,8 +201,7 @@ static bool __init wake_cpu(unsigned int cpu, uint32_t apic_id)
 
     memcpy(low, trampoline_start, (size_t)(trampoline_end - trampoline_start));
     data = (struct trampoline_data *)(low + (trampoline_args - trampoline_start));
-    data->cr3 = (uint32_t)trampoline_cr3();
-    data->idle_cr3 = idle_cr3().v;
+    data->cr3 = (uint32_t)idle_cr3().v; /* in the image: below 4 GiB */
     data->stack = cpu_stack[cpu] + STACK_SIZE - sizeof(struct cpu_info);
     data->entry = (uint64_t)start_secondary;
     __atomic_store_n(&starting_state, 0, __ATOMIC_SEQ_CST);
@@ -243,7 +242,6 @@ void start_secondary(void)
 
     cpu_init_tables(cpu);
     cpu_features_enable(cpu);
-    paging_init_cpu();
     cpu_init_syscall(cpu);
     apic_init_cpu();
     __atomic_store_n(&starting_state, 1, __ATOMIC_RELEASE);
@@ -265,9 +263,6 @@ void __init smp_boot(void)
         printk(LOG_WARNING "No free memory below 640 KiB: only one CPU is used\n");
         return;
     }
-    if (acpi.nr_cpus > 1) {
-        trampoline_prepare_tables();
-    }
     for (unsigned int i = 0; i < acpi.nr_cpus && cpu < NR_CPUS && cpu < max_cpus; i++) {
         if (!acpi.cpu[i].enabled || acpi.cpu[i].apic_id == cpu_to_apic_id[0]) {
             continue;
@@ -278,6 +273,8 @@ void __init smp_boot(void)
         start_cpu(cpu, acpi.cpu[i].apic_id);
         cpu++;
     }
+    boot_l4[0] = 0; /* the low 4 GiB at address 0: only for the trampoline */
+    tlb_flush_local_all();
     printk("%u CPU%s online\n", cpumask_weight(cpu_online_map),
            cpumask_weight(cpu_online_map) == 1 ? "" : "s");
 }

@@ -55,15 +55,14 @@ start64:
         movl    %eax, %fs
         movl    %eax, %gs
         movl    %ebx, %ebx
-        movq    OFF(trampoline_args) + 8(%rbx), %rcx
-        movq    OFF(trampoline_args) + 16(%rbx), %rsp
-        movq    OFF(trampoline_args) + 24(%rbx), %rdx
+        movq    OFF(trampoline_args) + 8(%rbx), %rsp
+        movq    OFF(trampoline_args) + 16(%rbx), %rdx
         movabsq $secondary_high, %rax
         jmp     *%rax
 
         .balign 8
 trampoline_args:
-        .skip   32
+        .skip   24
 far32:  .long   0
         .word   0x08
         .balign 4
@@ -83,7 +82,6 @@ trampoline_end:
         .text
         .code64
 secondary_high:
-        movq    %rcx, %cr3                      /* away from the low addresses */
         xorl    %ebp, %ebp
         pushq   $0
         pushq   $0                              /* start_secondary does not return */
