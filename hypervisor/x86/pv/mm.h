@@ -91,6 +91,10 @@ pte_t pv_zero_gdt_entry(void);
 /* The CPU touched byte `offset` of v's LDT, v is current: maps the page; false: it cannot be. */
 bool pv_map_ldt_page(struct vcpu *v, unsigned int offset);
 
+/* ---- mm_emulate.c ---- */
+/* A guest kernel's write faulted at cr2 on a present, read-only page: true when it was emulated. */
+bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs);
+
 /* ---- CPUs ---- */
 /* The CPUs on which the vcpus of the guest's bitmap run. -EFAULT. */
 int pv_vcpumask_to_cpus(struct domain *d, unsigned long guest_addr, cpumask_t *out) __must_check;
