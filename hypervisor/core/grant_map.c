@@ -7,7 +7,7 @@
 #include <hospes/hypercall.h>
 #include "grant_internal.h"
 
-#define MAPPED (GNTMAP_host_map | GNTMAP_device_map)
+#define MAPPED ((unsigned int)(GNTMAP_host_map | GNTMAP_device_map))
 
 /* ---- handles; maptrack_lock held ---- */
 
@@ -173,7 +173,7 @@ static bool claim(struct grant_table *lgt, uint32_t handle, unsigned int want,
         return false;
     }
     *claimed = *m;
-    claimed->flags &= (uint16_t)(want | (0xffffu & ~MAPPED));
+    claimed->flags &= (uint16_t)(want | ~MAPPED);
     m->flags &= (uint16_t) ~(want & MAPPED);
     return true;
 }
