@@ -27,6 +27,9 @@ void arch_vcpu_destroy(struct vcpu *v);
 int arch_vcpu_reset(struct vcpu *v) __must_check;
 /* VCPUOP_initialise and domctl setvcpucontext: -EFAULT, -EINVAL, -ERESTART. */
 int arch_initialise_vcpu(struct vcpu *v, XEN_GUEST_HANDLE(void) ctxt) __must_check;
+/* The other way, for domctl getvcpucontext: v is paused and its state in memory; *out is cleared.
+ */
+void arch_get_vcpu_context(struct vcpu *v, struct vcpu_guest_context *out);
 void arch_vcpu_dump(const struct vcpu *v); /* registers and stack of a paused or the current vcpu */
 
 /* ---- running ---- */
