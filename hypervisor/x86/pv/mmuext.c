@@ -7,6 +7,7 @@
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
 #include <hospes/rangeset.h>
+#include <arch/msr.h>
 #include "mm.h"
 
 struct ext_ctx {
