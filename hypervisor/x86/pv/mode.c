@@ -2,8 +2,8 @@
  * Small pieces of a PV vcpu's state that the guest sets by hypercall or by an emulated instruction:
  * kernel and user mode, segment bases, CR0.TS, CR4.
  *
- * While a vcpu runs its segment bases are in the MSRs: GS of the mode it is in, and the other mode's in
- * the shadow, as SWAPGS has it.
+ * While a vcpu runs its segment bases are in the MSRs: GS of the mode it is in, and the other
+ * mode's in the shadow, as SWAPGS has it.
  */
 #include <arch/cpufeature.h>
 #include <arch/extable.h>
@@ -89,7 +89,8 @@ unsigned long pv_fixup_cr4(const struct vcpu *v, unsigned long cr4)
     return (hypervisor_cr4 & CR4_VISIBLE) | (cr4 & CR4_GUEST & may);
 }
 
-/* RDFSBASE and its like work only if the guest asked for them: it may count on its bases otherwise. */
+/* RDFSBASE and its like work only if the guest asked for them: it may count on its bases otherwise.
+ */
 unsigned long pv_make_cr4(const struct vcpu *v)
 {
     unsigned long guest = v->arch.pv.ctrlreg[4];
