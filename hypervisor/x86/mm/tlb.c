@@ -196,3 +196,8 @@ void arch_flush_before_reuse(struct page_info *pg)
     }
     tlb_flush_since(mask, pg->tlbflush_timestamp);
 }
+
+void arch_grant_flush(struct domain *d)
+{
+    tlb_flush_mask(d->arch.pv.dirty_cpus);
+}

@@ -3,9 +3,9 @@
  * failures, its kernel stack. All of it is per vcpu. Addresses must be canonical (loading another one
  * would fault on the way out); everything else about them is the guest's problem.
  */
+#include "pv.h"
 #include <xen/callback.h>
 #include <xen/nmi.h>
-#include "pv.h"
 
 long do_set_trap_table(XEN_GUEST_HANDLE(void) arg)
 {

@@ -2,13 +2,8 @@
  * The instruction decoder (decode.h). Shapes of the opcode maps: AMD APM 3, appendix A. Whatever is
  * not needed to know an instruction's length and operands is left to the user.
  */
-#include <hospes/arch.h>
-#include <hospes/guest_access.h>
-#include <hospes/lib.h>
-#include <arch/layout.h>
-#include <arch/msr.h>
+#include <hospes/errno.h>
 #include "decode.h"
-#include "segment.h"
 
 /* What follows the opcode. */
 #define MODRM   0x01u

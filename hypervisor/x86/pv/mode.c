@@ -8,7 +8,7 @@
 #include <arch/cpufeature.h>
 #include <arch/extable.h>
 #include <arch/msr.h>
-#include "policy.h"
+#include <arch/policy.h>
 #include "pv.h"
 
 bool pv_toggle_mode(struct vcpu *v)
