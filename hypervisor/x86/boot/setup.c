@@ -27,7 +27,8 @@
 #include "multiboot.h"
 
 extern uint64_t boot_l1_image[];
-extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[], _ero_after_init[];
+extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[],
+    _ero_after_init[];
 void start_kernel(uint32_t magic, uint32_t info);
 
 static char sched_option[16];
