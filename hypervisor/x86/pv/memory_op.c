@@ -200,3 +200,9 @@ long arch_memory_op(unsigned long cmd, XEN_GUEST_HANDLE(void) arg)
         return -ENOSYS;
     }
 }
+
+/* A PV guest says so itself, in its shared info. */
+long arch_max_gpfn(const struct domain *d)
+{
+    return d->shared_info ? (long)READ_ONCE(d->shared_info->arch.max_pfn) - 1 : 0;
+}
