@@ -22,12 +22,14 @@
 #include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/time.h>
+#include "../cpu/dump.h"
 #include "early_traps.h"
 #include "memory_map.h"
 #include "multiboot.h"
 
 extern uint64_t boot_l1_image[];
-extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[], _ero_after_init[];
+extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[],
+    _ero_after_init[];
 void start_kernel(uint32_t magic, uint32_t info);
 
 static char sched_option[16];
@@ -111,6 +113,7 @@ static void __init devices_init(void)
     irq_init();
     ioapic_init();
     time_init();
+    dump_init();
 }
 
 static void __init start_domain0(void)
