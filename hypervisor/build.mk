@@ -6,6 +6,7 @@ NM      ?= nm
 OBJCOPY ?= objcopy
 HV_DIRS := hypervisor/core hypervisor/hypercall hypervisor/lib \
            $(addprefix hypervisor/x86/,boot entry cpu mm irq pv time acpi console dom0)
+HV_DIRS := $(filter-out hypervisor/x86/$(HV_SKIP),$(HV_DIRS))
 HV_OFFSETS := hypervisor/x86/entry/offsets.c
 HV_SRCS := $(filter-out $(HV_OFFSETS),$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
 HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))
@@ -44,7 +45,7 @@ HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 HV_LDS := $(HV_B)/hospes.lds
 HV_LD  := $(LD) -m elf_x86_64 -T $(HV_LDS) -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
           --build-id=none -L$(shell $(CC) -print-file-name=. ) $(HV_LDFLAGS)
-HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l)))
+HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l))) $(shell $(CC) -print-libgcc-file-name)
 
 $(HV_LDS): hypervisor/x86/boot/hospes.lds.in hypervisor/x86/include/arch/layout.h
 	@mkdir -p $(@D)
@@ -66,8 +67,7 @@ $(B)/hospes.debug: $(HV_OBJS) $(HV_B)/symbols.1.o $(HV_LDS)
 HV_SYM = $(shell $(NM) $(B)/hospes.debug | sed -n 's/^\([0-9a-f]*\) [A-Za-z] $(1)$$/0x\1/p')
 $(B)/hospes: $(B)/hospes.debug hypervisor/x86/boot/wrap.lds
 	$(OBJCOPY) -O binary $< $(HV_B)/hospes.bin
-	$(LD) -m elf_i386 -T hypervisor/x86/boot/wrap.lds --build-id=none --no-warn-rwx-segments \
-	    --defsym IMAGE_SIZE=$(call HV_SYM,image_size) --defsym START_OFFSET=$(call HV_SYM,start_offset) \
-	    -b binary $(HV_B)/hospes.bin -o $@
+	$(LD) -m elf_i386 --defsym IMAGE_SIZE=$(call HV_SYM,image_size) --defsym START_OFFSET=$(call HV_SYM,start_offset) \
+	    -T hypervisor/x86/boot/wrap.lds --build-id=none --no-warn-rwx-segments -b binary $(HV_B)/hospes.bin -o $@
 
 ALL += $(B)/hospes

@@ -19,6 +19,10 @@ struct page_info *alloc_frames(unsigned int order, unsigned int memflags) __must
 void free_frames(struct page_info *pg, unsigned int order);
 uint64_t heap_free_pages(void);  /* includes unscrubbed */
 uint64_t heap_total_pages(void); /* all that the allocator ever got */
+/* Free pages whose address needs at least min_bits and at most max_bits bits (0: any). */
+uint64_t heap_free_pages_in(unsigned int min_bits, unsigned int max_bits);
+uint64_t heap_dirty_pages(void);       /* free, not cleared yet */
+uint64_t heap_outstanding_pages(void); /* claimed by domains, not yet allocated */
 /* Clears some free memory; from the idle loop. False: nothing (more) to do. */
 bool scrub_free_pages(void);
 
@@ -28,6 +32,9 @@ struct page_info *alloc_domheap_pages(struct domain *d, unsigned int order,
                                       unsigned int memflags) __must_check;
 int assign_pages(struct page_info *pg, unsigned int order, struct domain *d,
                  unsigned int memflags) __must_check;
+/* XENMEM_claim_pages: promises `pages` in all to d; 0 takes the rest of the promise back. -EINVAL
+ * (has one, or not more than it has, or over max_pages), -ENOMEM. */
+int domain_claim_pages(struct domain *d, uint64_t pages) __must_check;
 /* The last reference went: take it off the owner's list and free it. From put_page only. */
 void free_domheap_page(struct page_info *pg);
 /* Takes the page out of d for good while nobody else holds it (exchange, transfer); 0 or

@@ -85,6 +85,8 @@ struct page_list {
 void page_list_init(struct page_list *l);
 void page_list_add_tail(struct page_info *pg, struct page_list *l);
 void page_list_del(struct page_info *pg, struct page_list *l);
+/* For a page that is on one of two lists. Only the counts' sum is kept exact. */
+void page_list_del_either(struct page_info *pg, struct page_list *a, struct page_list *b);
 struct page_info *page_list_first(const struct page_list *l); /* NULL when empty */
 struct page_info *page_list_next(const struct page_info *pg); /* NULL at the end */
 
@@ -101,6 +103,9 @@ void put_page_alloc_ref(struct page_info *pg);
 /* A reference together with the owner it was taken from; NULL when the page is not in use by a
  * domain. */
 struct domain *get_page_owner(struct page_info *pg) __must_check;
+/* The domain behind the owner's id, also dom_xen and dom_io; NULL: nobody. Good while the page is
+ * referenced. */
+struct domain *domain_of_page(const struct page_info *pg);
 static inline domid_t page_owner_id(const struct page_info *pg)
 {
     return READ_ONCE(pg->owner);

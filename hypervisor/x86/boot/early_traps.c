@@ -1,6 +1,6 @@
 /*
- * Exceptions of the boot CPU before cpu_init_tables: a fixup from the exception table where there is
- * one (MSRs that do not exist), else registers and the end.
+ * Exceptions of the boot CPU before cpu_init_tables: a fixup from the exception table where there
+ * is one (MSRs that do not exist), else registers and the end.
  */
 #include <hospes/lib.h>
 #include <arch/boot.h>

@@ -68,8 +68,7 @@ static void __init free_ram(void)
 {
     for (unsigned int i = 0; i < memory_map.nr; i++) {
         uint64_t start = ROUNDUP(memory_map.region[i].start, PAGE_SIZE);
-        uint64_t end =
-            ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
+        uint64_t end = ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
 
         end = min(end, DIRECTMAP_END - DIRECTMAP_START);
         if (memory_map.region[i].type != E820_RAM || start >= end) {
@@ -103,8 +102,8 @@ void __init memory_map_sanitise(void)
 
 void __init memory_map_print(void)
 {
-    static const char *const names[] = {"?", "usable", "reserved", "ACPI data", "ACPI NVS",
-                                        "unusable"};
+    static const char *const names[] = {"?",         "usable",   "reserved",
+                                        "ACPI data", "ACPI NVS", "unusable"};
 
     printk("Memory map of the firmware:\n");
     for (unsigned int i = 0; i < memory_map.nr; i++) {
@@ -139,15 +138,15 @@ void __init boot_reserve(uint64_t start, uint64_t end)
     }
 }
 
-/* From the end of the highest range below 4 GiB that has the room, so that low memory lasts. */
-paddr_t __init boot_alloc_pages(unsigned int nr)
+/* From the end of the highest range that will do, so that low memory lasts. */
+paddr_t __init boot_alloc_pages(uint64_t nr, bool low)
 {
-    uint64_t bytes = (uint64_t)nr << PAGE_SHIFT, align, best = 0;
+    uint64_t bytes = nr << PAGE_SHIFT, align, best = 0;
 
     for (align = PAGE_SIZE; align < bytes; align <<= 1) {
     }
     for (unsigned int i = 0; i < nr_free; i++) {
-        uint64_t end = min(free_range[i].end, 1ul << 32), at;
+        uint64_t end = low ? min(free_range[i].end, 1ul << 32) : free_range[i].end, at;
 
         /* Keep away from the first MiB: trampolines and DMA of old devices want it. */
         if (free_range[i].start < 0x100000 || end < bytes) {
@@ -159,28 +158,14 @@ paddr_t __init boot_alloc_pages(unsigned int nr)
         }
     }
     if (best == 0) {
-        panic("No %lu KiB of memory below 4 GiB for the hypervisor's tables: add memory",
+        panic("No %lu KiB of memory for the hypervisor's tables: add memory",
               (unsigned long)(bytes >> 10));
     }
     boot_reserve(best, best + bytes);
-    return paddr(best);
-}
-
-unsigned int __init boot_ram_ranges(struct ram_range *ranges, unsigned int max)
-{
-    unsigned int n = 0;
-
-    for (unsigned int i = 0; i < memory_map.nr && n < max; i++) {
-        uint64_t start = ROUNDUP(memory_map.region[i].start, PAGE_SIZE);
-        uint64_t end =
-            ROUNDDOWN(memory_map.region[i].start + memory_map.region[i].size, PAGE_SIZE);
-
-        end = min(end, DIRECTMAP_END - DIRECTMAP_START);
-        if (memory_map.region[i].type == E820_RAM && start < end) {
-            ranges[n++] = (struct ram_range){.start = start, .end = end};
-        }
+    if (low) { /* what the early tables map */
+        memset((void *)(DIRECTMAP_START + best), 0, bytes);
     }
-    return n;
+    return paddr(best);
 }
 
 uint64_t __init boot_alloc_trampoline(void)

@@ -1,4 +1,5 @@
-/* What multiboot loaders pass. Multiboot 0.6.96, "Boot information format"; Multiboot2, same title. */
+/* What multiboot loaders pass. Multiboot 0.6.96, "Boot information format"; Multiboot2, same title.
+ */
 #ifndef BOOT_MULTIBOOT_H
 #define BOOT_MULTIBOOT_H
 

@@ -1,5 +1,6 @@
 # nm -n of the first link -> the symbol table that arch_symbol_name searches (x86/boot/symbols.c): offsets of
 # the text symbols from _start in rising order, the place of each one's name, the names.
+BEGIN { n = 0 }
 $2 ~ /^[tT]$/ && $3 !~ /^(\.L|_stext|_etext|_sinittext|_einittext|_start$)/ {
     address[n] = $1; name[n] = $3; n++
 }

@@ -40,9 +40,17 @@ struct uart {
 };
 
 static struct uart uarts[2] = {
-    {.dev = {.name = "com1"}, .port = 0x3f8, .irq = 4, .lcr = 3, .clock = UART_CLOCK,
+    {.dev = {.name = "com1"},
+     .port = 0x3f8,
+     .irq = 4,
+     .lcr = 3,
+     .clock = UART_CLOCK,
      .lock = SPINLOCK_INIT(RANK_SERIAL)},
-    {.dev = {.name = "com2"}, .port = 0x2f8, .irq = 3, .lcr = 3, .clock = UART_CLOCK,
+    {.dev = {.name = "com2"},
+     .port = 0x2f8,
+     .irq = 3,
+     .lcr = 3,
+     .clock = UART_CLOCK,
      .lock = SPINLOCK_INIT(RANK_SERIAL)},
 };
 

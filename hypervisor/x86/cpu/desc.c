@@ -14,8 +14,8 @@ DEFINE_PER_CPU(struct seg_desc *, gdt_page);
 DEFINE_PER_CPU(struct tss, init_tss);
 unsigned long cpu_stack[NR_CPUS];
 unsigned long per_cpu_offset[NR_CPUS];
-static struct seg_desc boot_gdt_page[PAGE_SIZE / sizeof(struct seg_desc)]
-    __section(".data.page_aligned") __aligned(PAGE_SIZE);
+static struct seg_desc boot_gdt_page[PAGE_SIZE / sizeof(struct seg_desc)] __section(
+    ".data.page_aligned") __aligned(PAGE_SIZE);
 
 #define GDT_BYTE(sel) ((sel)-FIRST_RESERVED_GDT_BYTE)
 
@@ -84,8 +84,8 @@ static void fill_idt(void)
     static const uint8_t ist_of[32] = {[2] = IST_NMI, [18] = IST_MCE, [8] = IST_DF, [1] = IST_DB};
 
     for (unsigned int v = 0; v < 256; v++) {
-        const void *fn = v < 32 ? (const void *)exception_entry[v]
-                                : irq_entry_stubs + (v - 32) * IRQ_STUB_SIZE;
+        const void *fn =
+            v < 32 ? (const void *)exception_entry[v] : irq_entry_stubs + (v - 32) * IRQ_STUB_SIZE;
 
         if (fn) {
             set_intr_gate(v, fn, v < 32 ? ist_of[v] : 0, 0);

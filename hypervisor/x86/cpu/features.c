@@ -129,10 +129,10 @@ void __init cpu_features_init(void)
     hypervisor_cr4 |= cpu_has(X86_XSAVE) ? CR4_OSXSAVE : 0;
     printk("CPU: %s, family %#x model %#x stepping %#x, %u bits physical; NX%s%s%s%s%s%s\n",
            boot_cpu.model_name[0] ? boot_cpu.model_name : boot_cpu.vendor_id, boot_cpu.family,
-           boot_cpu.model, boot_cpu.stepping, boot_cpu.phys_bits,
-           cpu_has(X86_SMEP) ? " SMEP" : "", cpu_has(X86_SMAP) ? " SMAP" : "",
-           cpu_has(X86_UMIP) ? " UMIP" : "", cpu_has(X86_FSGSBASE) ? " FSGSBASE" : "",
-           cpu_has(X86_XSAVE) ? " XSAVE" : "", boot_cpu.cpuid_faulting ? " CPUID faulting" : "");
+           boot_cpu.model, boot_cpu.stepping, boot_cpu.phys_bits, cpu_has(X86_SMEP) ? " SMEP" : "",
+           cpu_has(X86_SMAP) ? " SMAP" : "", cpu_has(X86_UMIP) ? " UMIP" : "",
+           cpu_has(X86_FSGSBASE) ? " FSGSBASE" : "", cpu_has(X86_XSAVE) ? " XSAVE" : "",
+           boot_cpu.cpuid_faulting ? " CPUID faulting" : "");
     spec_ctrl_init();
 }
 

@@ -118,14 +118,21 @@ void __init spec_ctrl_init(void)
     if (ibrs || stibp) {
         spec_ctrl_flags |= SPEC_HAVE_MSR;
     }
-    printk("Speculation: bounds clamped; IBRS %s, STIBP %s, IBPB %s, VERW %s, LFENCE %s, eager FPU\n",
-           spec_ctrl_value & SPEC_CTRL_IBRS ? "on" : ibrs ? "off" : "not offered",
-           spec_ctrl_value & SPEC_CTRL_STIBP ? "on" : stibp ? "off" : "not offered",
-           spec_ctrl_flags & SPEC_IBPB ? "on" : ibpb ? "off" : "not offered",
-           spec_ctrl_flags & SPEC_VERW_EXIT ? "on"
-           : cpu_has(X86_MD_CLEAR)          ? "off"
-                                            : "not offered",
-           lfence ? "serialising" : "not serialising");
+    printk(
+        "Speculation: bounds clamped; IBRS %s, STIBP %s, IBPB %s, VERW %s, LFENCE %s, eager FPU\n",
+        spec_ctrl_value & SPEC_CTRL_IBRS ? "on"
+        : ibrs                           ? "off"
+                                         : "not offered",
+        spec_ctrl_value & SPEC_CTRL_STIBP ? "on"
+        : stibp                           ? "off"
+                                          : "not offered",
+        spec_ctrl_flags & SPEC_IBPB ? "on"
+        : ibpb                      ? "off"
+                                    : "not offered",
+        spec_ctrl_flags & SPEC_VERW_EXIT ? "on"
+        : cpu_has(X86_MD_CLEAR)          ? "off"
+                                         : "not offered",
+        lfence ? "serialising" : "not serialising");
 }
 
 void spec_ctrl_init_cpu(void)

@@ -1,6 +1,6 @@
 /*
- * Names of code addresses. The table is made from the first link of the image (x86/boot/symbols.awk):
- * offsets in ascending order, from the low half of XEN_VIRT_START.
+ * Names of code addresses. The table is made from the first link of the image
+ * (x86/boot/symbols.awk): offsets in ascending order, from the low half of XEN_VIRT_START.
  */
 #include <hospes/arch.h>
 #include <hospes/lib.h>
@@ -36,7 +36,8 @@ bool symbol_lookup(unsigned long addr, struct symbol *out)
     }
     out->name = symbol_text + symbol_names[lo];
     out->start = symbol_address(lo);
-    out->size = (lo + 1 < symbol_count ? symbol_address(lo + 1) : (uint64_t)_einittext) - out->start;
+    out->size =
+        (lo + 1 < symbol_count ? symbol_address(lo + 1) : (uint64_t)_einittext) - out->start;
     return true;
 }
 

@@ -14,6 +14,7 @@
 #include <arch/mm.h>
 #include <arch/msr.h>
 
+bool tlb_foreign_mappers;
 static uint64_t tlb_clock __aligned(64) = 1;
 static DEFINE_PER_CPU(uint64_t, tlb_flush_time);
 
@@ -119,11 +120,10 @@ static void flush_on(cpumask_t mask, enum flush_what what, unsigned long va)
 {
     unsigned int self = smp_processor_id();
 
-    mask = cpumask_and(mask, cpu_online_map);
     if (cpumask_test(self, mask)) {
         do_flush(what, va);
-        mask = cpumask_andnot(mask, cpumask_of(self));
     }
+    mask = cpumask_and(mask, cpumask_andnot(cpu_online_map, cpumask_of(self)));
     if (cpumask_empty(mask)) {
         return;
     }
@@ -152,7 +152,7 @@ void tlb_flush_page_mask(cpumask_t mask, unsigned long va)
 
 void hyp_tlb_flush_all(void)
 {
-    flush_on(cpu_online_map, FLUSH_ALL, 0);
+    flush_on(CPUMASK_ALL, FLUSH_ALL, 0);
 }
 
 void cache_flush_mask(cpumask_t mask)
@@ -180,7 +180,8 @@ void tlb_flush_since(cpumask_t mask, uint32_t stamp)
 }
 
 /*
- * Who may still translate to the frame: its owner, and Domain 0, which maps the frames of others.
+ * Who may still translate to the frame: its owner, and Domain 0, which maps the frames of others
+ * (or anybody, once another domain has done so).
  * (Grant mappings are flushed where they are unmapped.)
  */
 void arch_flush_before_reuse(struct page_info *pg)
@@ -188,8 +189,15 @@ void arch_flush_before_reuse(struct page_info *pg)
     struct domain *d = domain_by_id(page_owner_id(pg));
     cpumask_t mask = hardware_domain ? hardware_domain->arch.pv.dirty_cpus : CPUMASK_NONE;
 
-    if (d) {
+    if (tlb_foreign_mappers || !d) {
+        mask = cpu_online_map;
+    } else {
         mask = cpumask_or(mask, d->arch.pv.dirty_cpus);
     }
     tlb_flush_since(mask, pg->tlbflush_timestamp);
+}
+
+void arch_grant_flush(struct domain *d)
+{
+    tlb_flush_mask(d->arch.pv.dirty_cpus);
 }

@@ -23,10 +23,10 @@ struct acpi_gas {
 } __packed;
 enum { GAS_MEMORY = 0, GAS_IO = 1, GAS_PCI = 2 };
 
-#define MAX_IOAPICS        16u
-#define MAX_IRQ_OVERRIDES  32u
-#define MAX_MCFG           16u
-#define MAX_LAPIC_NMI      64u
+#define MAX_IOAPICS       16u
+#define MAX_IRQ_OVERRIDES 32u
+#define MAX_MCFG          16u
+#define MAX_LAPIC_NMI     64u
 
 struct acpi_ioapic {
     uint32_t id, gsi_base;
@@ -65,7 +65,7 @@ struct acpi_info {
     uint8_t reset_value;
     bool reset_supported, pm_timer_32bit;
     uint16_t boot_arch_flags;
-    uint64_t facs;
+    uint64_t facs, dsdt;
     uint32_t smi_command;
     uint8_t acpi_enable, century;
 

@@ -28,17 +28,17 @@
 #define APIC_TIMER_CCT 0x390u
 #define APIC_TIMER_DIV 0x3e0u
 
-#define APIC_LVT_MASKED       BIT(16)
-#define APIC_TIMER_DEADLINE   (2u << 17)
-#define APIC_DM_FIXED         (0u << 8)
-#define APIC_DM_NMI           (4u << 8)
-#define APIC_DM_INIT          (5u << 8)
-#define APIC_DM_STARTUP       (6u << 8)
-#define APIC_DM_EXTINT        (7u << 8)
-#define APIC_ICR_BUSY         BIT(12)
-#define APIC_ICR_ASSERT       BIT(14)
-#define APIC_ICR_LEVEL        BIT(15)
-#define APIC_ICR_SELF         (1u << 18)
+#define APIC_LVT_MASKED     BIT(16)
+#define APIC_TIMER_DEADLINE (2u << 17)
+#define APIC_DM_FIXED       (0u << 8)
+#define APIC_DM_NMI         (4u << 8)
+#define APIC_DM_INIT        (5u << 8)
+#define APIC_DM_STARTUP     (6u << 8)
+#define APIC_DM_EXTINT      (7u << 8)
+#define APIC_ICR_BUSY       BIT(12)
+#define APIC_ICR_ASSERT     BIT(14)
+#define APIC_ICR_LEVEL      BIT(15)
+#define APIC_ICR_SELF       (1u << 18)
 
 extern bool x2apic_enabled;
 extern uint32_t cpu_to_apic_id[NR_CPUS];

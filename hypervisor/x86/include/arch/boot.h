@@ -35,16 +35,22 @@ struct memory_map {
 extern struct memory_map memory_map;
 extern uint64_t max_ram_page; /* first frame number behind the last RAM */
 
-/* The tables that head.S makes: the image at XEN_VIRT_START, the low 4 GiB at 0 and at DIRECTMAP_START.
- * paging_init (arch/mm.h) replaces them. */
+/*
+ * The hypervisor's own top-level table, in the image. start_kernel enters paging_init with: the
+ * image at XEN_VIRT_START in 4 KiB pages with final permissions, and the low 4 GiB of physical
+ * addresses at DIRECTMAP_START (2 MiB pages, NX) and nothing else in the hypervisor's slots.
+ */
 extern uint64_t boot_l4[512];
 
 /*
- * Frames before the heap exists: contiguous, aligned to nr rounded up to a power of two, below
- * 4 GiB (mapped by the first tables), content undefined; panics when there are none. Never given
- * back.
+ * Frames before the heap exists, cleared, contiguous; panics when there are none. low: below 4 GiB,
+ * so that they are mapped before the direct map is complete. Never given back.
  */
-paddr_t boot_alloc_pages(unsigned int nr);
+paddr_t boot_alloc_pages(uint64_t nr, bool low);
+
+/* Direct map of all RAM, frame table, M2P (x86/mm). Afterwards mfn_to_page works for all RAM and
+ * heap_add_region may be called. */
+void paging_init(const struct memory_map *map);
 
 /* Builds and leaves paused Domain 0 (x86/dom0). ramdisk may be NULL. 0 or -errno, message printed.
  */

@@ -69,6 +69,8 @@ struct arch_vcpu {
     mfn_t guest_table, guest_table_user;
     paddr_t cr3;
     struct page_info *old_guest_table; /* whose type reference was preempted while being put */
+    bool old_guest_table_partial;      /* ... or has become PGT_PARTIAL */
+    unsigned int dirty_cpu1; /* CPU whose TLB may hold its translations, + 1; 0: none */
     bool kernel_mode;                  /* guest kernel (its ring 0, our ring 3) */
     struct pv_vcpu pv;
     void *xsave_area;

@@ -35,8 +35,15 @@ void *ioremap_flags(paddr_t pa, size_t bytes, pte_t flags) __must_check;
 void tlb_flush_local(void);
 /* This CPU: global ones too. */
 void tlb_flush_local_all(void);
+/* This CPU, one page of the current address space. */
+static inline void invlpg(unsigned long va)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
 /* Loads CR3 (a full guest flush, as bit 63 is never set) and counts on the clock. */
 void load_cr3(paddr_t cr3);
+/* Some domain but Domain 0 has mapped frames of others by their numbers. */
+extern bool tlb_foreign_mappers;
 /* One page on the CPUs of mask. */
 void tlb_flush_page_mask(cpumask_t mask, unsigned long va);
 /* All CPUs, with the hypervisor's own global translations. */

@@ -57,6 +57,8 @@ void pv_destroy_gdt(struct vcpu *v);
 /* Drops the LDT pages that were mapped on demand; true when there was one. v is current or not
  * running. */
 bool pv_destroy_ldt(struct vcpu *v);
+/* Points this CPU's LDT register to v's LDT window; v is current. */
+void pv_load_ldt(struct vcpu *v);
 /* Checks a guest's descriptor in place (forces what may be forced: DPL): false when it is not
  * acceptable. */
 bool pv_check_descriptor(uint64_t *desc);

@@ -13,9 +13,11 @@ uint64_t scale_delta(uint64_t delta, const struct time_scale *scale);
 /* For a clock of that many Hz. */
 void set_time_scale(struct time_scale *scale, uint64_t hz);
 
-void time_init(void);      /* picks the platform timer, calibrates the TSC and the APIC timer */
-void time_start(void);     /* interrupts on: starts the timer and the calibration */
-void time_init_cpu(void);  /* another CPU, being brought up: takes over the boot CPU's time base */
+void time_init(void);     /* picks the platform timer, calibrates the TSC and the APIC timer */
+void time_start(void);    /* interrupts on: starts the timer and the calibration */
+void time_init_cpu(void); /* another CPU, being brought up: takes over the boot CPU's time base */
+/* By the CPU that brings another one up, while that one is in time_init_cpu. */
+void time_sync_master(void);
 void timer_interrupt(void);
 void udelay(unsigned int us); /* busy; after time_init (before: by the PIT) */
 uint64_t tsc_khz(void);
