@@ -47,6 +47,20 @@ static inline void list_del(struct list_head *n)
     list_init(n);
 }
 
+/* For lists that are read without a lock: a reader that is at n may go on from there. */
+static inline void list_add_tail_rcu(struct list_head *n, struct list_head *h)
+{
+    n->prev = h->prev;
+    n->next = h;
+    __atomic_store_n(&h->prev->next, n, __ATOMIC_RELEASE);
+    h->prev = n;
+}
+static inline void list_del_rcu(struct list_head *n)
+{
+    n->next->prev = n->prev;
+    __atomic_store_n(&n->prev->next, n->next, __ATOMIC_RELEASE);
+}
+
 #define list_entry(p, type, member)       container_of(p, type, member)
 #define list_first_entry(h, type, member) list_entry((h)->next, type, member)
 #define list_for_each_entry(pos, h, member)                                                \

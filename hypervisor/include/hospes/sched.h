@@ -91,6 +91,13 @@ int vcpu_set_hard_affinity(struct vcpu *v,
 int vcpu_set_soft_affinity(struct vcpu *v, cpumask_t mask) __must_check;
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 uint64_t vcpu_cpu_time(struct vcpu *v); /* ns it has run */
+/* Copies v's runstate to where the guest wants it; v is current and its address space is loaded.
+ * False: the guest's memory is not there now. */
+bool update_runstate_area(struct vcpu *v);
+/* VCPUOP_set_periodic_timer: ns, 0 stops it; v is current or paused. */
+void vcpu_set_periodic_timer(struct vcpu *v, s_time_t period);
+/* SCHEDOP_pin_override: cpu < 0 undoes it. -EINVAL: not online; -EBUSY: somebody else pinned it. */
+int vcpu_pin_override(struct vcpu *v, int cpu) __must_check;
 int sched_adjust(struct domain *d, struct xen_domctl_scheduler_op *op) __must_check;
 int sched_adjust_global(struct xen_sysctl_scheduler_op *op) __must_check;
 s_time_t cpu_idle_time(unsigned int cpu); /* ns */
@@ -101,6 +108,8 @@ DECLARE_PER_CPU(struct vcpu *,
                 curr_vcpu); /* whose state is loaded; may lag behind `current` (lazy idle) */
 /* Called by the architecture when prev's state is saved (end of context_switch). */
 void context_saved(struct vcpu *prev);
+/* A CPU's life when there is nothing to run: softirqs, clearing memory, sleep. Never returns. */
+void run_idle_loop(void) __attribute__((noreturn));
 void schedule(void); /* SCHEDULE_SOFTIRQ's handler; does not return when it switches */
 
 #endif

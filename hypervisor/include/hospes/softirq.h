@@ -39,6 +39,7 @@ struct rcu_head {
     struct rcu_head *next;
     void (*fn)(struct rcu_head *);
 };
+void rcu_init(void);
 void call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *));
 
 #endif

@@ -9,7 +9,7 @@ struct timer {
     s_time_t expires;
     void (*fn)(void *data);
     void *data;
-    uint32_t heap_index; /* 0: not armed */
+    struct timer *child, *sibling, **link; /* of a pairing heap; link NULL: not armed */
     uint16_t cpu;
     uint16_t status; /* timer.c */
 };
