@@ -88,6 +88,9 @@ int arch_physmap_remove(struct domain *d, gfn_t g, mfn_t m, unsigned int order) 
 int arch_grant_map(uint64_t addr, mfn_t m, unsigned int flags, unsigned int cache_flags);
 /* Takes it out of addr, where (new_addr != 0) the PTE is replaced by that of new_addr. */
 int arch_grant_unmap(uint64_t addr, mfn_t m, uint64_t new_addr, unsigned int flags);
+/* The translations that arch_grant_unmap removed from d are in no TLB any more when this returns.
+ */
+void arch_grant_flush(struct domain *d);
 
 /* ---- the machine ---- */
 void machine_restart(unsigned int delay_ms) __noreturn;

@@ -39,7 +39,7 @@ void __init lapic_timer_calibrate(void)
         udelay(10000);
         count = apic_read(APIC_TIMER_CCT);
         elapsed = rdtsc_ordered() - tsc;
-        best = max(best, (uint64_t)((unsigned __int128)(~0u - count) * tsc_khz() * 1000 / elapsed));
+        best = max(best, mul_div(~0u - count, tsc_khz() * 1000, elapsed));
     }
     apic_write(APIC_TIMER_ICT, 0);
     lapic_hz = best;
