@@ -22,6 +22,7 @@
 #include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/time.h>
+#include "../cpu/dump.h"
 #include "early_traps.h"
 #include "memory_map.h"
 #include "multiboot.h"
@@ -112,6 +113,7 @@ static void __init devices_init(void)
     irq_init();
     ioapic_init();
     time_init();
+    dump_init();
 }
 
 static void __init start_domain0(void)

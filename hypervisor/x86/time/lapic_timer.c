@@ -79,12 +79,11 @@ bool arch_reprogram_timer(s_time_t deadline)
         return false;
     }
     if (use_deadline()) {
-        wrmsr(MSR_TSC_DEADLINE, stime_to_tsc(deadline));
+        wrmsr(MSR_TSC_DEADLINE, stime_to_tsc(now + min(delta, SECONDS(1000))));
         return true;
     }
     /* A long way off: wake up on the way; the timer code sets the rest then. */
-    count =
-        (uint64_t)((unsigned __int128)(uint64_t)min(delta, SECONDS(1)) * lapic_hz / 1000000000u);
+    count = mul_div((uint64_t)min(delta, SECONDS(1)), lapic_hz, 1000000000u);
     apic_write(APIC_TIMER_ICT, count == 0 ? 1 : count > 0xffffffffu ? ~0u : (uint32_t)count);
     return true;
 }
