@@ -45,7 +45,7 @@ HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 HV_LDS := $(HV_B)/hospes.lds
 HV_LD  := $(LD) -m elf_x86_64 -T $(HV_LDS) -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
           --build-id=none -L$(shell $(CC) -print-file-name=. ) $(HV_LDFLAGS)
-HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l)))
+HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l))) $(shell $(CC) -print-libgcc-file-name)
 
 $(HV_LDS): hypervisor/x86/boot/hospes.lds.in hypervisor/x86/include/arch/layout.h
 	@mkdir -p $(@D)

@@ -64,7 +64,7 @@ static int steal_chunk(struct exchange *x, unsigned long chunk)
             /* Stealing wants to see the owner's reference only; the page stays the domain's
              * meanwhile, or else stealing fails. */
             put_page(pg);
-            rc = steal_page(x->d, pg, MEMF_NO_REFCOUNT);
+            rc = steal_page(x->d, pg, 0);
             if (rc) {
                 return rc;
             }
@@ -97,22 +97,14 @@ static struct page_info *pop(struct page_list *l)
     return pg;
 }
 
-/* The domain is dying: what was stolen from it and not replaced leaves its accounts. */
-static void forget_pages(struct domain *d, unsigned long nr)
-{
-    spin_lock(&d->page_lock);
-    d->tot_pages -= nr;
-    spin_unlock(&d->page_lock);
-}
-
-/* Nothing of a failed chunk is kept. */
+/* Nothing of a failed chunk is kept. What was taken cannot always be given back: the domain may be
+ * dying, or another of its vcpus may have used up its allowance meanwhile. */
 static void undo_chunk(struct exchange *x)
 {
     struct page_info *pg;
 
     while ((pg = pop(&x->in)) != NULL) {
-        if (assign_pages(pg, 0, x->d, MEMF_NO_REFCOUNT)) {
-            forget_pages(x->d, 1);
+        if (assign_pages(pg, 0, x->d, 0)) {
             free_frames(pg, 0);
         }
     }
@@ -151,8 +143,7 @@ static int assign_chunk(struct exchange *x, unsigned long chunk)
         unsigned long at = (chunk << x->out_order) + i;
         xen_pfn_t frame;
 
-        if (assign_pages(pg, order, x->d, MEMF_NO_REFCOUNT)) {
-            forget_pages(x->d, 1ul << order);
+        if (assign_pages(pg, order, x->d, 0)) {
             free_frames(pg, order);
             rc = -EINVAL; /* dying */
             continue;

@@ -103,6 +103,8 @@ struct domain {
 
     struct domain_console console;
 
+    bool debugger_attached; /* XEN_DOMCTL_setdebugging */
+
     /* Shutdown: under shutdown_lock */
     spinlock_t shutdown_lock;
     bool is_shutting_down, is_shut_down;

@@ -19,13 +19,17 @@
 #include <arch/irq.h>
 #include <arch/layout.h>
 #include <arch/mm.h>
+#include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/time.h>
+#include "../cpu/dump.h"
 #include "early_traps.h"
 #include "memory_map.h"
 #include "multiboot.h"
 
-extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[];
+extern uint64_t boot_l1_image[];
+extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[],
+    _ero_after_init[];
 void start_kernel(uint32_t magic, uint32_t info);
 
 static char sched_option[16];
@@ -69,8 +73,28 @@ static void __init reserve_memory(void)
     smp_reserve_trampoline();
 }
 
+static void protect(const char *start, const char *end, uint64_t flags)
+{
+    for (const char *p = start; p < end; p += PAGE_SIZE) {
+        boot_l1_image[(p - _start) >> PAGE_SHIFT] = __pa_image(p) | flags;
+    }
+}
+
+/* No page of the image is both writable and executable. */
+static void __init protect_image(void)
+{
+    protect(_stext, _einittext, PTE_HYP_RX);
+    protect(_srodata, _erodata, PTE_HYP_RO);
+    protect(_erodata, _end, PTE_HYP_RW);
+    /* Below the boot CPU's stack; and nothing behind the image. */
+    protect(cpu0_stack + 4 * PAGE_SIZE, cpu0_stack + 5 * PAGE_SIZE, 0);
+    protect(_end, _start + (16ul << 20), 0);
+    write_cr3(read_cr3());
+}
+
 static void __init memory_init(void)
 {
+    protect_image();
     memory_map_print();
     if (memory_map.nr == 0) {
         panic("The boot loader gave no memory map: start Hospes with a multiboot loader");
@@ -89,6 +113,7 @@ static void __init devices_init(void)
     irq_init();
     ioapic_init();
     time_init();
+    dump_init();
 }
 
 static void __init start_domain0(void)
@@ -118,11 +143,17 @@ static void free_init_memory(void)
     heap_add_region(paddr(__pa_image(_sinitdata)), paddr(__pa_image(_einitdata)));
 }
 
-static void __noreturn idle_loop(void)
+static void __noreturn __used idle_loop(void)
 {
     for (;;) {
         arch_idle();
+        do_softirq();
     }
+}
+
+void startup_cpu_idle_loop(void)
+{
+    reset_stack_and_jump(idle_loop);
 }
 
 /* On CPU 0's emptied stack: nothing below belongs to the boot code any more. */

@@ -6,6 +6,7 @@
 #include <hospes/memory.h>
 #include <arch/acpi.h>
 #include <arch/apic.h>
+#include <hospes/percpu.h>
 #include <arch/cpufeature.h>
 #include <arch/io.h>
 #include <arch/irq.h>

@@ -189,10 +189,15 @@ void arch_flush_before_reuse(struct page_info *pg)
     struct domain *d = domain_by_id(page_owner_id(pg));
     cpumask_t mask = hardware_domain ? hardware_domain->arch.pv.dirty_cpus : CPUMASK_NONE;
 
-    if (tlb_foreign_mappers) {
+    if (tlb_foreign_mappers || !d) {
         mask = cpu_online_map;
-    } else if (d) {
+    } else {
         mask = cpumask_or(mask, d->arch.pv.dirty_cpus);
     }
     tlb_flush_since(mask, pg->tlbflush_timestamp);
+}
+
+void arch_grant_flush(struct domain *d)
+{
+    tlb_flush_mask(d->arch.pv.dirty_cpus);
 }

@@ -13,6 +13,9 @@
 /* The ABI's mark that a user page table entry belongs to the guest's kernel: U/S is set in all. */
 #define PTE_GUEST_KERNEL BIT(52)
 
+/* In `count` of a continued batch (an ABI value that the public headers do not name). */
+#define MMU_UPDATE_PREEMPTED 0x80000000u
+
 /* What may change in an entry without any check: no reference depends on it. */
 #define PTE_FREE_BITS (PTE_NX | PTE_AVAILH | PTE_AVAIL | PTE_G | PTE_A | PTE_D | PTE_US)
 /* Levels 2..4: everything but these must be 0 in a present entry. */
@@ -79,6 +82,18 @@ void pv_defer_put(struct page_info *pg, bool partial);
 /* The guest entry that maps va in v's current table. NULL: a level above is not there. The frame of
  * its level-1 table is put into *table. No reference is taken: check what you find. */
 pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table);
+/* The same in the kernel's table, whatever mode v is in. */
+pte_t *pv_walk_kernel_l1(struct vcpu *v, unsigned long va, mfn_t *table);
+
+/* ---- mm_space.c, mm_desc.c ---- */
+/* What lies behind absent pages of a GDT. */
+pte_t pv_zero_gdt_entry(void);
+/* The CPU touched byte `offset` of v's LDT, v is current: maps the page; false: it cannot be. */
+bool pv_map_ldt_page(struct vcpu *v, unsigned int offset);
+
+/* ---- mm_emulate.c ---- */
+/* A guest kernel's write faulted at cr2 on a present, read-only page: true when it was emulated. */
+bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs);
 
 /* ---- CPUs ---- */
 /* The CPUs on which the vcpus of the guest's bitmap run. -EFAULT. */

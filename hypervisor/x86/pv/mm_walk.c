@@ -10,12 +10,8 @@
  * The tables may change while we walk: every frame we follow is RAM or the walk ends, what we read
  * there is only believed after the caller's own check of the frame in *table.
  */
-pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table)
+static pte_t *walk(mfn_t m, unsigned long va, mfn_t *table)
 {
-    mfn_t m = v->arch.kernel_mode || mfn_is_none(v->arch.guest_table_user)
-                  ? v->arch.guest_table
-                  : v->arch.guest_table_user;
-
     if (!is_guest_address(va)) {
         return NULL;
     }
@@ -36,6 +32,16 @@ pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table)
     }
     *table = m;
     return &((pte_t *)mfn_to_virt(m))[PT_INDEX(va, 1)];
+}
+
+pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table)
+{
+    return walk(v->arch.kernel_mode ? v->arch.guest_table : v->arch.guest_table_user, va, table);
+}
+
+pte_t *pv_walk_kernel_l1(struct vcpu *v, unsigned long va, mfn_t *table)
+{
+    return walk(v->arch.guest_table, va, table);
 }
 
 struct domain *pv_page_owner(domid_t id)

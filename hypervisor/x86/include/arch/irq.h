@@ -38,6 +38,8 @@ void irq_init(void);    /* gates of all vectors */
 void ioapic_init(void); /* after acpi_init: all lines masked, ISA lines routed */
 /* A line that the hypervisor serves itself (serial port): fn(data) with interrupts off. -EINVAL,
  * -EBUSY. */
+/* The same for any line or message. */
+int irq_request(unsigned int irq, const char *name, void (*fn)(void *), void *data);
 int irq_request_isa(unsigned int irq, const char *name, void (*fn)(void *), void *data);
 
 #endif
