@@ -304,7 +304,9 @@ class Machine:
             with open(base + ".sh", "w") as f:
                 f.write(command + "\n")
             inside = "/mnt/host/." + token
-            self.type("sh %s.sh >%s.out 2>&1 </dev/null; echo %s'-ends' $?\n" % (inside, inside, token))
+            shell = "bash" if self.image == "debian" else "sh"
+            self.type("%s %s.sh >%s.out 2>&1 </dev/null; echo %s'-ends' $?\n" %
+                      (shell, inside, inside, token))
             match = self.expect(token + r"-ends (\d+)", timeout)
             with open(base + ".out", errors="replace") as f:
                 output = f.read()

@@ -103,6 +103,8 @@ struct domain {
 
     struct domain_console console;
 
+    bool debugger_attached; /* XEN_DOMCTL_setdebugging */
+
     /* Shutdown: under shutdown_lock */
     spinlock_t shutdown_lock;
     bool is_shutting_down, is_shut_down;
@@ -168,6 +170,10 @@ void domain_resume(struct domain *d);
 void domain_pause(struct domain *d);
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
+/* XEN_DOMCTL_pausedomain and unpausedomain: counted apart, so that tools cannot undo the others'
+ * pauses. -EUSERS when it cannot be counted any more, -EINVAL when it is not paused. */
+int domain_pause_by_controller(struct domain *d) __must_check;
+int domain_unpause_by_controller(struct domain *d) __must_check;
 void vcpu_start_shutdown_deferral(struct vcpu *v);
 void vcpu_end_shutdown_deferral(struct vcpu *v);
 /* VCPUOP_register_vcpu_info and its undoing. */

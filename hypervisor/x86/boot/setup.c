@@ -146,8 +146,10 @@ static void free_init_memory(void)
 static void __noreturn __used idle_loop(void)
 {
     for (;;) {
-        arch_idle();
         do_softirq();
+        if (!scrub_free_pages()) {
+            arch_idle();
+        }
     }
 }
 

@@ -16,6 +16,12 @@
 #define BOUNCE_MASK_EVENTS 0x04u /* the handler starts with events masked */
 #define BOUNCE_FAILSAFE    0x08u /* the frame has the data selectors */
 
+/* Assists that a 64-bit PV guest may turn on. */
+#define PV_VM_ASSIST_MASK                                                          \
+    (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_4gb_segments_notify) |        \
+     BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |    \
+     BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_runstate_update_flag) | \
+     BIT(VMASST_TYPE_m2p_strict))
 #define VM_ASSIST(d, type) (((d)->vm_assist >> VMASST_TYPE_##type) & 1u)
 
 /* bounce.c */

@@ -63,6 +63,9 @@ struct arch_domain {
     struct e820_entry *e820;       /* XENMEM_set_memory_map: its memory map; under page_lock */
     unsigned int nr_e820;
     struct pirq_table *pirqs; /* x86/irq/pirq.c */
+    bool msr_relaxed;              /* XEN_X86_MSR_RELAXED */
+    uint32_t pci_cf8;              /* what it wrote to port 0xcf8 */
+    uint8_t cmos_index;            /* what it wrote to port 0x70 */
 };
 
 struct arch_vcpu {
