@@ -4,7 +4,7 @@
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
 #include <arch/cpufeature.h>
-#include <arch/smp.h>
+#include <arch/apic.h>
 #include <arch/time.h>
 #include "policy_abi.h"
 #include <xen/sysctl.h>
@@ -46,7 +46,7 @@ void arch_physinfo(struct xen_sysctl_physinfo *info)
 
 void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket)
 {
-    uint32_t id = cpu_apicid(cpu), per_socket = 1;
+    uint32_t id = cpu_to_apic_id[cpu], per_socket = 1;
 
     while (per_socket < threads_per_socket()) {
         per_socket <<= 1;

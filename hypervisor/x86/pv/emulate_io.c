@@ -5,6 +5,7 @@
  * the hypervisor: PCI configuration and CMOS.
  */
 #include "pv.h"
+#include <arch/cmos.h>
 #include <arch/io.h>
 #include <arch/pci.h>
 #include "emulate.h"
@@ -110,7 +111,7 @@ static bool pci_permitted(const struct domain *d)
 static uint32_t read_pair(const struct domain *d, unsigned int port, unsigned int bytes)
 {
     if ((port & ~3u) == PCI_DATA && pci_permitted(d)) {
-        return pci_conf_read(d->arch.pci_cf8, port & 3, bytes);
+        return pci_guest_access(d->arch.pci_cf8, port & 3, bytes, false, 0);
     }
     if (port == CMOS_DATA && d->is_hardware) {
         return cmos_read(d->arch.cmos_index);
@@ -153,7 +154,7 @@ static void guest_out(struct domain *d, unsigned int port, unsigned int bytes, u
         uint32_t part = value >> (8 * done);
 
         if ((p & ~3u) == PCI_DATA && pci_permitted(d)) {
-            pci_conf_write(d->arch.pci_cf8, p & 3, n, part);
+            (void)pci_guest_access(d->arch.pci_cf8, p & 3, n, true, part);
         } else if (p == CMOS_INDEX) {
             d->arch.cmos_index = part & 0x7f;
         } else if (p == CMOS_DATA && d->is_hardware) {
