@@ -12,11 +12,8 @@
 #include <arch/mm.h>
 #include "pci.h"
 
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA    0xcfc
-#define MMCFG_MAX   16u
+#define MMCFG_MAX 16u
 
-spinlock_t pci_config_lock = SPINLOCK_INIT(RANK_IOAPIC);
 struct list_head pci_devices = LIST_HEAD_INIT(pci_devices);
 
 /* Memory-mapped configuration space that firmware and Domain 0 agree on. */
@@ -45,90 +42,44 @@ static volatile uint8_t *map_function(struct pci_id id)
     return NULL;
 }
 
-static uint32_t read_port(unsigned int size, uint16_t port)
-{
-    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-}
-
-static void write_port(unsigned int size, uint16_t port, uint32_t v)
-{
-    if (size == 1) {
-        outb(port, (uint8_t)v);
-    } else if (size == 2) {
-        outw(port, (uint16_t)v);
-    } else {
-        outl(port, v);
-    }
-}
-
 uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size)
 {
-    uint32_t v = ~0u, latched;
-    unsigned long flags;
+    volatile uint8_t *p;
+    uint32_t v = ~0u;
 
-    if (id.segment != 0) {
-        volatile uint8_t *p = map_function(id);
-
-        if (p) {
-            v = size == 1   ? mmio_read8(p + reg)
-                : size == 2 ? mmio_read16(p + reg)
-                            : mmio_read32(p + reg);
-            iounmap((void *)(unsigned long)p);
-        }
-        return v;
+    if (id.segment == 0) {
+        return pci_conf_read(type1(id, reg), reg & 3, size);
     }
-    spin_lock_irqsave(&pci_config_lock, flags);
-    latched = inl(PCI_ADDRESS);
-    outl(PCI_ADDRESS, type1(id, reg));
-    v = read_port(size, (uint16_t)(PCI_DATA + (reg & 3)));
-    outl(PCI_ADDRESS, latched);
-    spin_unlock_irqrestore(&pci_config_lock, flags);
+    p = map_function(id);
+    if (p) {
+        v = size == 1   ? mmio_read8(p + reg)
+            : size == 2 ? mmio_read16(p + reg)
+                        : mmio_read32(p + reg);
+        iounmap((void *)(unsigned long)p);
+    }
     return v;
 }
 
 void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v)
 {
-    uint32_t latched;
-    unsigned long flags;
+    volatile uint8_t *p;
 
-    if (id.segment != 0) {
-        volatile uint8_t *p = map_function(id);
-
-        if (!p) {
-            return;
-        }
-        if (size == 1) {
-            mmio_write8(p + reg, (uint8_t)v);
-        } else if (size == 2) {
-            mmio_write16(p + reg, (uint16_t)v);
-        } else {
-            mmio_write32(p + reg, v);
-        }
-        iounmap((void *)(unsigned long)p);
+    if (id.segment == 0) {
+        pci_conf_write(type1(id, reg), reg & 3, size, v);
         return;
     }
-    spin_lock_irqsave(&pci_config_lock, flags);
-    latched = inl(PCI_ADDRESS);
-    outl(PCI_ADDRESS, type1(id, reg));
-    write_port(size, (uint16_t)(PCI_DATA + (reg & 3)), v);
-    outl(PCI_ADDRESS, latched);
-    spin_unlock_irqrestore(&pci_config_lock, flags);
-}
-
-uint32_t pci_guest_access(uint32_t address, unsigned int offset, unsigned int size, bool write,
-                          uint32_t v)
-{
-    unsigned long flags;
-
-    spin_lock_irqsave(&pci_config_lock, flags);
-    outl(PCI_ADDRESS, address);
-    if (write) {
-        write_port(size, (uint16_t)(PCI_DATA + (offset & 3)), v);
-    } else {
-        v = read_port(size, (uint16_t)(PCI_DATA + (offset & 3)));
+    p = map_function(id);
+    if (!p) {
+        return;
     }
-    spin_unlock_irqrestore(&pci_config_lock, flags);
-    return v;
+    if (size == 1) {
+        mmio_write8(p + reg, (uint8_t)v);
+    } else if (size == 2) {
+        mmio_write16(p + reg, (uint16_t)v);
+    } else {
+        mmio_write32(p + reg, v);
+    }
+    iounmap((void *)(unsigned long)p);
 }
 
 unsigned int pci_find_capability(struct pci_id id, uint8_t cap)

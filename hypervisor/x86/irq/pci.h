@@ -16,6 +16,11 @@
 #define PCI_CAP_MSI        0x05u
 #define PCI_CAP_MSIX       0x11u
 
+struct pci_id {
+    uint16_t segment;
+    uint8_t bus, devfn;
+};
+
 struct pci_dev {
     struct list_head list;
     struct pci_id id, physical;
@@ -27,6 +32,9 @@ struct pci_dev {
 };
 extern struct list_head pci_devices;
 
+/* size 1, 2 or 4; all ones where there is nothing. */
+uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size);
+void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v);
 unsigned int pci_find_capability(struct pci_id id, uint8_t cap); /* 0: not there */
 uint64_t pci_memory_bar(struct pci_id id, unsigned int nr);
 struct pci_dev *pci_find(struct pci_id id);
