@@ -5,6 +5,7 @@
  * the hypervisor: PCI configuration and CMOS.
  */
 #include "pv.h"
+#include <arch/cmos.h>
 #include <arch/io.h>
 #include <arch/pci.h>
 #include "emulate.h"
@@ -31,6 +32,7 @@ static bool bitmap_permits(struct vcpu *v, unsigned int port, unsigned int bytes
     unsigned long addr = (unsigned long)v->arch.pv.iobmp + (port >> 3);
     bool user = !v->arch.kernel_mode;
     uint16_t bits = 0xffff;
+    uint8_t low;
 
     if (port + bytes > v->arch.pv.iobmp_limit) {
         return false;
@@ -38,14 +40,9 @@ static bool bitmap_permits(struct vcpu *v, unsigned int port, unsigned int bytes
     if (user && !pv_toggle_mode(v)) {
         return false;
     }
-    /* The second byte may be behind the bitmap's end: then it denies. */
+    /* A second byte that cannot be read denies. */
     if (raw_copy_from_guest(&bits, addr, sizeof(bits)) != 0) {
-        bits = 0xffff;
-        if (raw_copy_from_guest(&bits, addr, 1) == 0) {
-            bits |= 0xff00;
-        } else {
-            bits = 0xffff;
-        }
+        bits = raw_copy_from_guest(&low, addr, 1) != 0 ? 0xffff : (uint16_t)(0xff00 | low);
     }
     if (user && !pv_toggle_mode(v)) {
         domain_crash(v->domain, "user page table gone");
@@ -110,7 +107,7 @@ static bool pci_permitted(const struct domain *d)
 static uint32_t read_pair(const struct domain *d, unsigned int port, unsigned int bytes)
 {
     if ((port & ~3u) == PCI_DATA && pci_permitted(d)) {
-        return pci_conf_read(d->arch.pci_cf8, port & 3, bytes);
+        return pci_guest_access(d->arch.pci_cf8, port & 3, bytes, false, 0);
     }
     if (port == CMOS_DATA && d->is_hardware) {
         return cmos_read(d->arch.cmos_index);
@@ -153,7 +150,7 @@ static void guest_out(struct domain *d, unsigned int port, unsigned int bytes, u
         uint32_t part = value >> (8 * done);
 
         if ((p & ~3u) == PCI_DATA && pci_permitted(d)) {
-            pci_conf_write(d->arch.pci_cf8, p & 3, n, part);
+            (void)pci_guest_access(d->arch.pci_cf8, p & 3, n, true, part);
         } else if (p == CMOS_INDEX) {
             d->arch.cmos_index = part & 0x7f;
         } else if (p == CMOS_DATA && d->is_hardware) {
