@@ -17,25 +17,14 @@
 
 spinlock_t pci_lock = SPINLOCK_INIT(RANK_RANGESET);
 
-/* The domain's table, made when it is first needed; NULL: no memory. */
-struct pirq_table *pirq_table(struct domain *d)
+int pirq_domain_create(struct domain *d)
 {
-    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE), *none = NULL;
-
-    if (t) {
-        return t;
+    d->arch.pirqs = xzalloc(struct pirq_table);
+    if (!d->arch.pirqs) {
+        return -ENOMEM;
     }
-    t = xzalloc(struct pirq_table);
-    if (!t) {
-        return NULL;
-    }
-    spin_lock_init(&t->lock, RANK_PIRQ);
-    if (!__atomic_compare_exchange_n(&d->arch.pirqs, &none, t, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE)) {
-        xfree(t);
-        t = none;
-    }
-    return t;
+    spin_lock_init(&d->arch.pirqs->lock, RANK_PIRQ);
+    return 0;
 }
 
 int pirq_of_irq(const struct pirq_table *t, unsigned int irq)
@@ -64,13 +53,13 @@ static void set_eoi_bit(struct pirq_table *t, unsigned int pirq, bool needed)
 
 int pirq_set_eoi_map(struct domain *d, gfn_t g, bool auto_unmask)
 {
-    struct pirq_table *t = pirq_table(d);
+    struct pirq_table *t = d->arch.pirqs;
     struct page_info *pg;
     mfn_t m;
     int rc;
 
     if (!t) {
-        return -ENOMEM;
+        return -EINVAL;
     }
     rc = get_guest_frame(d, g, true, &pg, &m);
     if (rc != 0) {
@@ -121,13 +110,13 @@ static int add_guest(struct irq_desc *desc, struct vcpu *v, unsigned int pirq, b
 
 int arch_pirq_bind(struct vcpu *v, unsigned int pirq, bool will_share)
 {
-    struct pirq_table *t = pirq_table(v->domain);
+    struct pirq_table *t = v->domain->arch.pirqs;
     struct irq_desc *desc;
     unsigned long flags;
     int rc;
 
     if (!t) {
-        return -ENOMEM;
+        return -EINVAL;
     }
     if (pirq >= MAX_PIRQS) {
         return -EINVAL;
@@ -306,11 +295,11 @@ static int find_free(const struct pirq_table *t, int type)
 
 int pirq_reserve(struct domain *d, int type)
 {
-    struct pirq_table *t = pirq_table(d);
+    struct pirq_table *t = d->arch.pirqs;
     int pirq;
 
     if (!t) {
-        return -ENOMEM;
+        return -EINVAL;
     }
     spin_lock(&t->lock);
     pirq = find_free(t, type);
@@ -347,11 +336,11 @@ static int map(struct pirq_table *t, unsigned int irq, int pirq, int type)
 
 int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 {
-    struct pirq_table *t = pirq_table(d);
+    struct pirq_table *t = d->arch.pirqs;
     int rc;
 
     if (!t) {
-        return -ENOMEM;
+        return -EINVAL;
     }
     if (gsi < 0 || (unsigned int)gsi >= nr_gsis || !ioapic_has_gsi((unsigned int)gsi)) {
         return -EINVAL;
@@ -368,11 +357,11 @@ int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
 
 int pirq_map_msi(struct domain *d, const struct msi_request *r, int *pirq)
 {
-    struct pirq_table *t = pirq_table(d);
+    struct pirq_table *t = d->arch.pirqs;
     int irq, rc;
 
     if (!t) {
-        return -ENOMEM;
+        return -EINVAL;
     }
     irq = irq_create();
     if (irq < 0) {
@@ -428,26 +417,30 @@ int pirq_unmap(struct domain *d, int pirq)
     return 0;
 }
 
-void pirq_table_destroy(struct domain *d)
+void pirq_domain_release(struct domain *d)
 {
     struct pirq_table *t = d->arch.pirqs;
+    struct page_info *pg;
 
-    if (!t) {
-        return;
+    for (int p = 0; t && p < (int)MAX_PIRQS; p++) {
+        if (t->pirq[p].mapped) {
+            (void)!pirq_unmap(d, p);
+        }
     }
-    for (int p = 0; p < (int)MAX_PIRQS; p++) {
-        (void)!pirq_unmap(d, p);
-    }
-    if (t->eoi_page) {
+    if (t) {
+        spin_lock(&t->lock);
+        pg = t->eoi_page;
         t->eoi_map = NULL;
-        put_page_and_type(t->eoi_page);
         t->eoi_page = NULL;
+        spin_unlock(&t->lock);
+        if (pg) {
+            put_page_and_type(pg);
+        }
     }
-    d->arch.pirqs = NULL;
-    xfree(t);
 }
 
-unsigned int pirq_nr_gsis(void)
+void pirq_domain_destroy(struct domain *d)
 {
-    return nr_gsis;
+    xfree(d->arch.pirqs);
+    d->arch.pirqs = NULL;
 }
