@@ -1,16 +1,19 @@
-/* PCI configuration space and CMOS by their port pairs: an index port and a data port each, so
- * every use of both is under one lock. Any context but NMI. */
+/* PCI configuration space. x86/irq/pci.c. */
 #ifndef ARCH_PCI_H
 #define ARCH_PCI_H
 
 #include <hospes/types.h>
 
-/* cf8: as written to port 0xcf8 (enable bit, bus, device, function, register); offset 0..3 within
- * the register, bytes 1, 2 or 4 and not over its end. */
-uint32_t pci_conf_read(uint32_t cf8, unsigned int offset, unsigned int bytes);
-void pci_conf_write(uint32_t cf8, unsigned int offset, unsigned int bytes, uint32_t value);
-
-uint8_t cmos_read(uint8_t index);
-void cmos_write(uint8_t index, uint8_t value);
+struct pci_id {
+    uint16_t segment;
+    uint8_t bus, devfn;
+};
+/* size 1, 2 or 4; all ones where there is nothing. */
+uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size);
+void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v);
+/* Domain 0's access to port 0xcfc + offset with the address that it has written to 0xcf8 (kept by
+ * the emulation of its I/O, per domain): one step. Returns what was read. */
+uint32_t pci_guest_access(uint32_t address, unsigned int offset, unsigned int size, bool write,
+                          uint32_t v);
 
 #endif
