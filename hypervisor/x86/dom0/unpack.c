@@ -5,6 +5,7 @@
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <arch/cpu.h>
+#include <arch/msr.h>
 #include "dom0.h"
 
 #define MAX_UNPACKED (1ul << 30)
@@ -44,14 +45,20 @@ static bool __init is_bzimage(const uint8_t *p, size_t len)
     return len > 0x250 && memcmp(p + BZ_HEADER_MAGIC, "HdrS", 4) == 0;
 }
 
-/* The libraries keep data below their stack pointer (red zone): no interrupt may come in between.
+/*
+ * The libraries keep data below their stack pointer (red zone): no interrupt may come in between.
+ * Distributions compile them with stack protectors, whose canary lies at %fs:0x28.
  */
 static size_t __init run_decompressor(unsigned int f, const uint8_t *in, size_t in_len, void *out,
                                       size_t out_len)
 {
+    static const uint64_t thread_block[8] = {0};
     unsigned long flags = local_irq_save();
-    size_t n = formats[f].run(in, in_len, out, out_len);
+    size_t n;
 
+    wrmsr(MSR_FS_BASE, (uint64_t)thread_block);
+    n = formats[f].run(in, in_len, out, out_len);
+    wrmsr(MSR_FS_BASE, 0);
     local_irq_restore(flags);
     return n;
 }
