@@ -27,6 +27,9 @@ void arch_vcpu_destroy(struct vcpu *v);
 int arch_vcpu_reset(struct vcpu *v) __must_check;
 /* VCPUOP_initialise and domctl setvcpucontext: -EFAULT, -EINVAL, -ERESTART. */
 int arch_initialise_vcpu(struct vcpu *v, XEN_GUEST_HANDLE(void) ctxt) __must_check;
+/* The other way, for domctl getvcpucontext: v is paused and its state in memory; *out is cleared.
+ */
+void arch_get_vcpu_context(struct vcpu *v, struct vcpu_guest_context *out);
 void arch_vcpu_dump(const struct vcpu *v); /* registers and stack of a paused or the current vcpu */
 
 /* ---- running ---- */
@@ -93,6 +96,12 @@ int arch_grant_unmap(uint64_t addr, mfn_t m, uint64_t new_addr, unsigned int fla
 void arch_grant_flush(struct domain *d);
 
 /* ---- the machine ---- */
+/* What of sysctl physinfo core does not know: threads, cores, clock rate, hw_cap, more
+ * capabilities. */
+struct xen_sysctl_physinfo;
+void arch_physinfo(struct xen_sysctl_physinfo *info);
+/* Core and socket number of an online CPU. */
+void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket);
 void machine_restart(unsigned int delay_ms) __noreturn;
 void machine_halt(void) __noreturn;
 void arch_dump_execution_state(void); /* registers and trace of the caller */

@@ -16,6 +16,26 @@ static const void *__init low(uint32_t pa)
     return (const void *)(DIRECTMAP_START + pa);
 }
 
+/*
+ * GRUB 2 passes the arguments alone; other loaders put the file's name in front. QEMU calls itself
+ * "qemu" and is one of those.
+ */
+static void __init drop_file_name(char *cmdline)
+{
+    const char *p = cmdline;
+
+    if (strncmp(boot_info.loader, "GRUB ", 5) == 0 && boot_info.loader[5] != '0') {
+        return;
+    }
+    while (*p != '\0' && *p != ' ') {
+        p++;
+    }
+    while (*p == ' ') {
+        p++;
+    }
+    memmove(cmdline, p, strlen(p) + 1);
+}
+
 static void __init add_module(uint32_t start, uint32_t end, const char *cmdline)
 {
     unsigned int n = boot_info.nr_modules;
@@ -136,6 +156,10 @@ void __init multiboot_parse(uint32_t magic, uint32_t info)
         parse_mb1(info);
     } else if (magic == MB2_LOADER_MAGIC) {
         parse_mb2(info);
+    }
+    drop_file_name(boot_info.cmdline);
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++) {
+        drop_file_name(boot_info.module_cmdline[i]);
     }
     memory_map_sanitise();
 }

@@ -22,12 +22,14 @@
 #include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/time.h>
+#include "../cpu/dump.h"
 #include "early_traps.h"
 #include "memory_map.h"
 #include "multiboot.h"
 
 extern uint64_t boot_l1_image[];
-extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[], _ero_after_init[];
+extern char cpu0_stack[], _sinittext[], _einittext[], _sinitdata[], _einitdata[], _sro_after_init[],
+    _ero_after_init[];
 void start_kernel(uint32_t magic, uint32_t info);
 
 static char sched_option[16];
@@ -100,6 +102,7 @@ static void __init memory_init(void)
     reserve_memory();
     paging_init(&memory_map);
     boot_memory_to_heap();
+    console_grow_ring();
     printk("Memory: %lu MiB free\n", (unsigned long)(heap_free_pages() >> 8));
 }
 
@@ -111,6 +114,7 @@ static void __init devices_init(void)
     irq_init();
     ioapic_init();
     time_init();
+    dump_init();
 }
 
 static void __init start_domain0(void)
@@ -140,25 +144,20 @@ static void free_init_memory(void)
     heap_add_region(paddr(__pa_image(_sinitdata)), paddr(__pa_image(_einitdata)));
 }
 
-static void __noreturn __used idle_loop(void)
-{
-    for (;;) {
-        arch_idle();
-        do_softirq();
-    }
-}
-
 void startup_cpu_idle_loop(void)
 {
-    reset_stack_and_jump(idle_loop);
+    reset_stack_and_jump(run_idle_loop);
 }
 
 /* On CPU 0's emptied stack: nothing below belongs to the boot code any more. */
 static void __noreturn __used boot_finished(void)
 {
     free_init_memory();
-    domain_unpause(hardware_domain);
-    idle_loop();
+    console_end_boot();
+    if (domain_unpause_by_controller(hardware_domain) != 0) {
+        panic("Domain 0 is not paused");
+    }
+    run_idle_loop();
 }
 
 void __init start_kernel(uint32_t magic, uint32_t info)

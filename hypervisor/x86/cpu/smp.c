@@ -156,7 +156,19 @@ void smp_stop_others(void)
     for (unsigned int ms = 0; ms < 100 && (cpu_online_map.bits & others.bits); ms++) {
         udelay(1000);
     }
+    __atomic_store_n(&call.pending, 0, __ATOMIC_RELEASE);
     __atomic_store_n(&call.lock, 0, __ATOMIC_RELEASE);
+    others = cpumask_and(cpu_online_map, others);
+    if (!cpumask_empty(others)) {
+        unsigned int cpu;
+
+        nmi_stop_cpus();
+        for_each_cpu_in(cpu, others)
+        {
+            send_ipi_nmi(cpu);
+        }
+        udelay(10000);
+    }
 }
 
 /* ---- bringing up ---- */

@@ -67,7 +67,7 @@ void set_gpfn_from_mfn(mfn_t m, uint64_t gpfn)
 
 uint64_t get_gpfn_from_mfn(mfn_t m)
 {
-    return backed(m) ? READ_ONCE(((const uint64_t *)RW_M2P_START)[m.v]) : M2P_NONE;
+    return backed(m) ? READ_ONCE(((const uint64_t *)RW_M2P_START)[m.v]) : INVALID_M2P_ENTRY;
 }
 
 bool is_ram_range(mfn_t first, uint64_t n)
@@ -97,4 +97,9 @@ void copy_page(void *dst, const void *src)
     unsigned long n = PAGE_SIZE / 8;
 
     __asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n)::"memory");
+}
+
+uint64_t arch_max_ram_page(void)
+{
+    return max_mfn;
 }

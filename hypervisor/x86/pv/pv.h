@@ -16,6 +16,12 @@
 #define BOUNCE_MASK_EVENTS 0x04u /* the handler starts with events masked */
 #define BOUNCE_FAILSAFE    0x08u /* the frame has the data selectors */
 
+/* Assists that a 64-bit PV guest may turn on. */
+#define PV_VM_ASSIST_MASK                                                          \
+    (BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_4gb_segments_notify) |        \
+     BIT(VMASST_TYPE_writable_pagetables) | BIT(VMASST_TYPE_pae_extended_cr3) |    \
+     BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_runstate_update_flag) | \
+     BIT(VMASST_TYPE_m2p_strict))
 #define VM_ASSIST(d, type) (((d)->vm_assist >> VMASST_TYPE_##type) & 1u)
 
 /* bounce.c */
@@ -41,6 +47,8 @@ void pv_unload_debugregs(const struct vcpu *v);
 /* Emulation; true: done, the registers are as after the instruction or an exception is pending. */
 bool pv_emulate_privileged_op(struct cpu_user_regs *regs);
 bool pv_emulate_invalid_op(struct cpu_user_regs *regs);
+/* emulate_io.c: may v's code (in its present mode) do port I/O by privilege alone? */
+bool pv_iopl_ok(const struct vcpu *v);
 
 /* mode.c: what CR4 has while v runs, and what of a value a guest may choose. */
 unsigned long pv_make_cr4(const struct vcpu *v);

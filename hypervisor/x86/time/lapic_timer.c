@@ -39,7 +39,7 @@ void __init lapic_timer_calibrate(void)
         udelay(10000);
         count = apic_read(APIC_TIMER_CCT);
         elapsed = rdtsc_ordered() - tsc;
-        best = max(best, (uint64_t)((unsigned __int128)(~0u - count) * tsc_khz() * 1000 / elapsed));
+        best = max(best, mul_div(~0u - count, tsc_khz() * 1000, elapsed));
     }
     apic_write(APIC_TIMER_ICT, 0);
     lapic_hz = best;
@@ -79,12 +79,11 @@ bool arch_reprogram_timer(s_time_t deadline)
         return false;
     }
     if (use_deadline()) {
-        wrmsr(MSR_TSC_DEADLINE, stime_to_tsc(deadline));
+        wrmsr(MSR_TSC_DEADLINE, stime_to_tsc(now + min(delta, SECONDS(1000))));
         return true;
     }
     /* A long way off: wake up on the way; the timer code sets the rest then. */
-    count =
-        (uint64_t)((unsigned __int128)(uint64_t)min(delta, SECONDS(1)) * lapic_hz / 1000000000u);
+    count = mul_div((uint64_t)min(delta, SECONDS(1)), lapic_hz, 1000000000u);
     apic_write(APIC_TIMER_ICT, count == 0 ? 1 : count > 0xffffffffu ? ~0u : (uint32_t)count);
     return true;
 }

@@ -45,8 +45,8 @@ void set_time_scale(struct time_scale *scale, uint64_t hz)
         tps <<= 1;
         shift++;
     }
-    mul = shift < 0 ? (uint64_t)(((unsigned __int128)1000000000u << (32 - shift)) / hz)
-                    : (uint64_t)(((unsigned __int128)1000000000u << 32) / tps);
+    mul = shift < 0 ? mul_div(1000000000u, 1ull << (32 - shift), hz)
+                    : mul_div(1000000000u, 1ull << 32, tps);
     scale->shift = shift;
     scale->mul_frac = mul > 0xffffffffu ? 0xffffffffu : (uint32_t)mul;
 }
@@ -71,7 +71,7 @@ uint64_t stime_to_tsc(s_time_t t)
     const struct time_base *b = &this_cpu(time_base);
     uint64_t delta = t > b->stime ? (uint64_t)(t - b->stime) : 0;
 
-    return b->tsc + (uint64_t)((unsigned __int128)delta * tsc_hz / 1000000000u);
+    return b->tsc + mul_div(delta, tsc_hz, 1000000000u);
 }
 
 uint64_t tsc_khz(void)
@@ -124,8 +124,7 @@ static uint64_t __init measure_tsc(unsigned int ms)
         cpu_relax();
     } while (((platform_timer.read() - a.count) & count_mask()) < want);
     b = take_sample();
-    return (uint64_t)((unsigned __int128)(b.tsc - a.tsc) * platform_timer.hz /
-                      ((b.count - a.count) & count_mask()));
+    return mul_div(b.tsc - a.tsc, platform_timer.hz, (b.count - a.count) & count_mask());
 }
 
 static struct {
@@ -172,8 +171,7 @@ static void time_refine(void *unused)
     refine.seconds++;
     if (refine.seconds >= refine.next && refine.seconds <= 1024) {
         refine.next *= 2;
-        set_frequency((uint64_t)((unsigned __int128)refine.total_tsc * platform_timer.hz /
-                                 refine.total_count));
+        set_frequency(mul_div(refine.total_tsc, platform_timer.hz, refine.total_count));
     }
     timer_set(&refine.timer, NOW() + SECONDS(1));
 }

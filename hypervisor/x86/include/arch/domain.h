@@ -54,11 +54,18 @@ struct pv_vcpu {
     uint32_t tsc_aux;
 };
 
+struct e820_entry;
+
 struct arch_domain {
     struct pv_domain pv;
     uint32_t emulation_flags;      /* XEN_X86_EMU_* */
     struct cpu_policy *cpu_policy; /* x86/cpu/policy.c: CPUID and MSRs that it sees */
-    struct pirq_table *pirqs;      /* x86/irq/pirq.c */
+    struct e820_entry *e820;       /* XENMEM_set_memory_map: its memory map; under page_lock */
+    unsigned int nr_e820;
+    struct pirq_table *pirqs; /* x86/irq/pirq.c */
+    bool msr_relaxed;              /* XEN_X86_MSR_RELAXED */
+    uint32_t pci_cf8;              /* what it wrote to port 0xcf8 */
+    uint8_t cmos_index;            /* what it wrote to port 0x70 */
 };
 
 struct arch_vcpu {
@@ -70,7 +77,7 @@ struct arch_vcpu {
     paddr_t cr3;
     struct page_info *old_guest_table; /* whose type reference was preempted while being put */
     bool old_guest_table_partial;      /* ... or has become PGT_PARTIAL */
-    unsigned int dirty_cpu1; /* CPU whose TLB may hold its translations, + 1; 0: none */
+    unsigned int dirty_cpu1;           /* CPU whose TLB may hold its translations, + 1; 0: none */
     bool kernel_mode;                  /* guest kernel (its ring 0, our ring 3) */
     struct pv_vcpu pv;
     void *xsave_area;

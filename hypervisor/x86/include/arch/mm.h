@@ -57,8 +57,6 @@ bool is_ram_range(mfn_t first, uint64_t n);
 void frame_chunk_backed(uint64_t mfn);
 /* Boot: the page_info of the 65536 frames around this one exist from now on. */
 void frame_chunk_backed(uint64_t mfn);
-/* What the M2P holds for frames that are nobody's (the ABI: all ones). */
-#define M2P_NONE (~0ull)
 /* One above the highest frame with a frame table entry. */
 extern uint64_t max_mfn;
 

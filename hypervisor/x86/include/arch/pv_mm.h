@@ -77,6 +77,14 @@ int pv_drop_guest_tables(struct vcpu *v) __must_check;
 /* All memory of a dying domain: pins, tables, allocated pages. 0 or -ERESTART; call until 0. */
 int pv_relinquish_memory(struct domain *d) __must_check;
 
+/* The memory map that the guest will read: takes over e820 (xzalloc'ed), freeing the old one. NULL,
+ * 0 frees (arch_domain_destroy). */
+struct e820_entry {
+    uint64_t addr, size;
+    uint32_t type;
+} __packed;
+void domain_set_e820(struct domain *d, struct e820_entry *e820, unsigned int nr);
+
 /* ---- frames that are not RAM, and frames of the hypervisor ---- */
 /* [s, e] become read-only for guests whatever their entries ask (MMCFG, MSI-X tables); writes by
  * Domain 0 to them are emulated by fn (may be NULL: dropped). */

@@ -9,6 +9,17 @@ struct time_scale {
     int shift;
     uint32_t mul_frac;
 };
+/* a * b / c, the product in 128 bits; the quotient must fit in 64. */
+static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
+{
+    uint64_t quotient, rest;
+
+    __asm__("mulq %[b]; divq %[c]"
+            : "=&a"(quotient), "=&d"(rest)
+            : "0"(a), [b] "r"(b), [c] "r"(c)
+            : "cc");
+    return quotient;
+}
 uint64_t scale_delta(uint64_t delta, const struct time_scale *scale);
 /* For a clock of that many Hz. */
 void set_time_scale(struct time_scale *scale, uint64_t hz);
