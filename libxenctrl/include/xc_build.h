@@ -2,14 +2,14 @@
  * xc_build.h: the builder of 64-bit PV domains: from a kernel file to a paused guest.
  *
  * Read xenctrl.h first: its conventions hold here. A kernel is an ELF file or a Linux bzImage; its
- * payload may be compressed with gzip, xz, lzma, zstd or lz4. Kernels are hostile input: every offset is checked
- * and what may be unpacked is limited. An unpacked kernel is kept in a cache, so that only the first
- * creation pays for it.
+ * payload may be compressed with gzip, xz, lzma, zstd or lz4. Kernels are hostile input: every
+ * offset is checked and what may be unpacked is limited. An unpacked kernel is kept in a cache, so
+ * that only the first creation pays for it.
  */
 #ifndef HOSPES_XC_BUILD_H
 #define HOSPES_XC_BUILD_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_domain.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -20,11 +20,11 @@ extern "C" {
 
 /* The steps of a build, in their order. */
 enum xc_build_step {
-    XC_STEP_KERNEL,  /* read and unpack the kernel; unit: bytes */
-    XC_STEP_CREATE,  /* create the domain */
-    XC_STEP_MEMORY,  /* allocate; unit: pages */
-    XC_STEP_LOAD,    /* copy kernel and ramdisk, write page tables; unit: pages */
-    XC_STEP_START,   /* grants, event channels, registers */
+    XC_STEP_KERNEL, /* read and unpack the kernel; unit: bytes */
+    XC_STEP_CREATE, /* create the domain */
+    XC_STEP_MEMORY, /* allocate; unit: pages */
+    XC_STEP_LOAD,   /* copy kernel and ramdisk, write page tables; unit: pages */
+    XC_STEP_START,  /* grants, event channels, registers */
     XC_STEP_COUNT,
 };
 /* The step as a word, for a progress display. */
@@ -62,15 +62,15 @@ void xc_build_config_init(struct xc_build_config *config);
 /* What was built. */
 struct xc_build_result {
     uint32_t domid;
-    uint32_t xenstore_port;  /* the guest's port, for xenstored's INTRODUCE */
-    uint64_t xenstore_mfn;   /* machine frame of the xenstore ring (store/ring-ref) */
-    uint32_t console_port;   /* the guest's port (console/port) */
-    uint64_t console_mfn;    /* machine frame of the console ring (console/ring-ref) */
-    uint64_t nr_pages;       /* pages it has */
-    bool kernel_was_cached;  /* the unpacked kernel came from the cache */
-    char guest_os[32];       /* what the kernel says it is: "linux", "GRUB" */
-    char guest_version[32];  /* "2.6" */
-    char loader[16];         /* what it is for the hypervisor: "generic" */
+    uint32_t xenstore_port;          /* the guest's port, for xenstored's INTRODUCE */
+    uint64_t xenstore_mfn;           /* machine frame of the xenstore ring (store/ring-ref) */
+    uint32_t console_port;           /* the guest's port (console/port) */
+    uint64_t console_mfn;            /* machine frame of the console ring (console/ring-ref) */
+    uint64_t nr_pages;               /* pages it has */
+    bool kernel_was_cached;          /* the unpacked kernel came from the cache */
+    char guest_os[32];               /* what the kernel says it is: "linux", "GRUB" */
+    char guest_version[32];          /* "2.6" */
+    char loader[16];                 /* what it is for the hypervisor: "generic" */
     uint64_t step_ns[XC_STEP_COUNT]; /* how long each step took */
 };
 
@@ -92,8 +92,8 @@ XC_MUST_CHECK int xc_build_pv(struct xc_handle *h, const struct xc_build_config 
 
 /* What a kernel file is, found without a domain. */
 struct xc_kernel_info {
-    char format[24];         /* "ELF", "bzImage (xz)" ... */
-    char guest_os[32];       /* from the ELF notes; "" if it has none */
+    char format[24];   /* "ELF", "bzImage (xz)" ... */
+    char guest_os[32]; /* from the ELF notes; "" if it has none */
     char guest_version[32];
     bool pv64;               /* it can run as a 64-bit PV guest */
     bool pvh;                /* it has a PVH entry point */

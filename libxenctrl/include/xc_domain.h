@@ -7,7 +7,7 @@
 #ifndef HOSPES_XC_DOMAIN_H
 #define HOSPES_XC_DOMAIN_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_handle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,14 +21,15 @@ extern "C" {
 
 /* What xc_domain_create() needs to know. Start from xc_domain_config_init(). */
 struct xc_domain_config {
-    uint32_t domid;         /* the domid wanted; 0: the hypervisor chooses */
-    uint32_t flags;         /* XC_CREATE_* */
-    uint8_t uuid[16];       /* the domain's handle, shown in every listing */
-    uint32_t ssidref;       /* security label, 0 without XSM */
-    uint32_t max_vcpus;     /* how many virtual CPUs it can ever have, from 1 */
-    uint32_t max_evtchn;    /* highest event channel port it may use */
-    int32_t grant_frames;   /* most grant table frames (each 512 grants); -1: the default */
-    int32_t maptrack_frames; /* most frames that track its own mappings of grants; -1: the default */
+    uint32_t domid;       /* the domid wanted; 0: the hypervisor chooses */
+    uint32_t flags;       /* XC_CREATE_* */
+    uint8_t uuid[16];     /* the domain's handle, shown in every listing */
+    uint32_t ssidref;     /* security label, 0 without XSM */
+    uint32_t max_vcpus;   /* how many virtual CPUs it can ever have, from 1 */
+    uint32_t max_evtchn;  /* highest event channel port it may use */
+    int32_t grant_frames; /* most grant table frames (each 512 grants); -1: the default */
+    int32_t
+        maptrack_frames;    /* most frames that track its own mappings of grants; -1: the default */
     uint32_t grant_version; /* highest grant table version it may use: 1 or 2 */
     uint32_t cpupool;       /* the CPU pool it runs in */
     uint32_t emulation;     /* HVM: XEN_X86_EMU_*; 0 for PV */
@@ -138,8 +139,8 @@ XC_MUST_CHECK int xc_domain_set_address_size(struct xc_handle *h, uint32_t domid
 XC_MUST_CHECK int xc_domain_get_address_size(struct xc_handle *h, uint32_t domid, uint32_t *bits);
 
 /* Let a domain map the machine frames [first, first + count), or take that right away. */
-XC_MUST_CHECK int xc_domain_iomem_permission(struct xc_handle *h, uint32_t domid, uint64_t first_mfn,
-                                             uint64_t count, bool allow);
+XC_MUST_CHECK int xc_domain_iomem_permission(struct xc_handle *h, uint32_t domid,
+                                             uint64_t first_mfn, uint64_t count, bool allow);
 /* Let a domain use the I/O ports [first, first + count), or take that right away. */
 XC_MUST_CHECK int xc_domain_ioport_permission(struct xc_handle *h, uint32_t domid, uint32_t first,
                                               uint32_t count, bool allow);
@@ -155,7 +156,8 @@ enum xc_trigger {
     XC_TRIGGER_POWER = 3,
     XC_TRIGGER_SLEEP = 4,
 };
-/* Inject an NMI, reset, INIT or a press of the power or sleep button. -ENOSYS: not for this guest. */
+/* Inject an NMI, reset, INIT or a press of the power or sleep button. -ENOSYS: not for this guest.
+ */
 XC_MUST_CHECK int xc_domain_trigger(struct xc_handle *h, uint32_t domid, enum xc_trigger what,
                                     uint32_t vcpu);
 

@@ -1,13 +1,14 @@
 /*
  * xc_dump.h: core dumps of domains, in the ELF format that crash, gdb and volatility know as
- * "xen core" (sections .note.Xen, .xen_prstatus, .xen_shared_info, .xen_p2m or .xen_pfn, .xen_pages).
+ * "xen core" (sections .note.Xen, .xen_prstatus, .xen_shared_info, .xen_p2m or .xen_pfn,
+ * .xen_pages).
  *
  * Read xenctrl.h first: its conventions hold here.
  */
 #ifndef HOSPES_XC_DUMP_H
 #define HOSPES_XC_DUMP_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_handle.h"
 
 #ifdef __cplusplus
 extern "C" {

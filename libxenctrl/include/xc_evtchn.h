@@ -8,7 +8,7 @@
 #ifndef HOSPES_XC_EVTCHN_H
 #define HOSPES_XC_EVTCHN_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_handle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,7 +27,8 @@ const char *xc_evtchn_error(const struct xc_evtchn *e);
 /* A descriptor, non-blocking, that polls readable while a port is pending. Owned by @e. */
 int xc_evtchn_fd(const struct xc_evtchn *e);
 
-/* Bind to @domid's unbound port @remote and return the new local port. -EINVAL: it isn't unbound. */
+/* Bind to @domid's unbound port @remote and return the new local port. -EINVAL: it isn't unbound.
+ */
 XC_MUST_CHECK int xc_evtchn_bind_interdomain(struct xc_evtchn *e, uint32_t domid, uint32_t remote,
                                              uint32_t *port);
 

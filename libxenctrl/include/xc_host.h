@@ -7,7 +7,7 @@
 #ifndef HOSPES_XC_HOST_H
 #define HOSPES_XC_HOST_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_handle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,12 +16,13 @@ extern "C" {
 /* The machine as a whole. */
 struct xc_host_info {
     uint32_t threads_per_core, cores_per_socket;
-    uint32_t nr_cpus;      /* CPUs online */
-    uint32_t max_cpu_id;   /* highest possible CPU number */
-    uint32_t nr_nodes;     /* NUMA nodes online */
-    uint32_t max_node_id;  /* highest possible node number */
-    uint32_t cpu_khz;      /* frequency of the time stamp counter */
-    uint32_t capabilities; /* XEN_SYSCTL_PHYSCAP_*: bit 0 HVM, 1 PV, 2 direct I/O, 3 nested paging */
+    uint32_t nr_cpus;     /* CPUs online */
+    uint32_t max_cpu_id;  /* highest possible CPU number */
+    uint32_t nr_nodes;    /* NUMA nodes online */
+    uint32_t max_node_id; /* highest possible node number */
+    uint32_t cpu_khz;     /* frequency of the time stamp counter */
+    uint32_t
+        capabilities; /* XEN_SYSCTL_PHYSCAP_*: bit 0 HVM, 1 PV, 2 direct I/O, 3 nested paging */
     uint64_t total_pages;
     uint64_t free_pages;        /* free and clean */
     uint64_t scrub_pages;       /* freed, waiting to be cleaned */
@@ -93,15 +94,15 @@ XC_MUST_CHECK int xc_host_perfc_reset(struct xc_handle *h);
 /* Who the hypervisor says it is. Strings end with 0. */
 struct xc_version {
     uint32_t major, minor;
-    char extra[16];          /* ".5", "-rc1" */
-    char changeset[64];      /* where it was built from */
-    char compiler[64];       /* and with what */
+    char extra[16];     /* ".5", "-rc1" */
+    char changeset[64]; /* where it was built from */
+    char compiler[64];  /* and with what */
     char compile_by[16];
     char compile_domain[32];
     char compile_date[32];
     char capabilities[1024]; /* "xen-3.0-x86_64 hvm-3.0-x86_32 ..." */
     char command_line[1024];
-    uint64_t virt_start;     /* where the hypervisor's part of a PV guest's addresses begins */
+    uint64_t virt_start; /* where the hypervisor's part of a PV guest's addresses begins */
     uint32_t page_size;
 };
 /* Everything XENVER_* tells. A part that the hypervisor denies is left empty. */

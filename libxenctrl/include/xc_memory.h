@@ -6,7 +6,7 @@
 #ifndef HOSPES_XC_MEMORY_H
 #define HOSPES_XC_MEMORY_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_handle.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,7 +21,8 @@ extern "C" {
 XC_MUST_CHECK long xc_memory_populate(struct xc_handle *h, uint32_t domid, uint64_t *frames,
                                       size_t count, unsigned int order, unsigned int mem_flags);
 
-/* As xc_memory_populate(), without a place in the guest: the machine frames are written to @frames. */
+/* As xc_memory_populate(), without a place in the guest: the machine frames are written to @frames.
+ */
 XC_MUST_CHECK long xc_memory_increase(struct xc_handle *h, uint32_t domid, uint64_t *frames,
                                       size_t count, unsigned int order, unsigned int mem_flags);
 

@@ -7,7 +7,7 @@
 #ifndef HOSPES_XC_VCPU_H
 #define HOSPES_XC_VCPU_H
 
-#include "libxenctrl/include/xenctrl.h"
+#include "libxenctrl/include/xc_handle.h"
 
 #ifdef __cplusplus
 extern "C" {
