@@ -3,9 +3,8 @@
  *
  * Read private.h first. Listing is in list.c, rights to hardware in permission.c.
  */
-#include <xen/sched.h>
-
 #include "libxenctrl/private.h"
+#include <xen/sched.h>
 
 void xc_domain_config_init(struct xc_domain_config *config)
 {
@@ -25,9 +24,10 @@ static int create_failed(struct xc_handle *h, const struct xc_domain_config *con
         return xc_fail(h, rc, "Domain number %u is taken: choose another, or 0 for any.",
                        config->domid);
     case -ENOMEM:
-        return xc_fail(h, rc,
-                       "The hypervisor has no memory for a new domain: shut one down, or shrink one "
-                       "with `xm mem-set`.");
+        return xc_fail(
+            h, rc,
+            "The hypervisor has no memory for a new domain: shut one down, or shrink one "
+            "with `xm mem-set`.");
     case -EINVAL:
         return xc_fail(h, rc,
                        "The hypervisor refuses to create a domain with %u virtual CPUs, %d grant "
@@ -63,9 +63,15 @@ static int create_empty(struct xc_handle *h, const struct xc_domain_config *conf
     return 0;
 }
 
+void xc_domain_undo(struct xc_handle *h, uint32_t domid)
+{
+    (void)xc_domctl_begin(h, XEN_DOMCTL_destroydomain, domid);
+    (void)xc_domctl(h);
+}
+
 int xc_domain_create(struct xc_handle *h, const struct xc_domain_config *config, uint32_t *domid)
 {
-    uint32_t created;
+    uint32_t created = XC_DOMID_INVALID;
     int rc;
 
     if (config->domid >= XC_DOMID_RESERVED) {
@@ -81,11 +87,8 @@ int xc_domain_create(struct xc_handle *h, const struct xc_domain_config *config,
     }
     rc = xc_domain_max_vcpus(h, created, config->max_vcpus);
     if (rc < 0) {
-        char why[XC_ERROR_SIZE];
-
-        memcpy(why, h->error, sizeof(why));
-        (void)xc_domain_destroy(h, created);
-        return xc_fail(h, rc, "%s", why);
+        xc_domain_undo(h, created);
+        return rc;
     }
     *domid = created;
     return 0;

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <xen/privcmd.h>
 
 #include "libxenctrl/private.h"
+#include <xen/privcmd.h>
 
 static size_t pages_of(size_t size)
 {
@@ -44,7 +44,8 @@ void *xc_buffer_alloc(struct xc_handle *h, size_t size)
     void *p;
 
     if (size > SIZE_MAX / 2) {
-        xc_fail(h, -ENOMEM, "A hypercall can't take %zu bytes: that is more than memory has.", size);
+        xc_fail(h, -ENOMEM, "A hypercall can't take %zu bytes: that is more than memory has.",
+                size);
         return NULL;
     }
     if (pages <= XC_CACHE_PAGES && h->nr_cached[pages - 1] > 0) {
@@ -146,9 +147,10 @@ static int open_privcmd(struct xc_handle *h, char *why, size_t why_size)
     if (rc == -EACCES || rc == -EPERM) {
         xc_explain(why, why_size, "/dev/xen/privcmd can't be opened: this needs root.");
     } else if (rc == -ENOENT || rc == -ENXIO || rc == -ENODEV) {
-        xc_explain(why, why_size,
-                   "/dev/xen/privcmd isn't there: either this system does not run on the hypervisor "
-                   "(boot it from there), or its driver is missing (modprobe xen-privcmd).");
+        xc_explain(
+            why, why_size,
+            "/dev/xen/privcmd isn't there: either this system does not run on the hypervisor "
+            "(boot it from there), or its driver is missing (modprobe xen-privcmd).");
     } else {
         xc_explain(why, why_size, "/dev/xen/privcmd can't be opened: %s.", strerror(-rc));
     }

@@ -1,13 +1,14 @@
 /*
- * hypervisor_info.c: the hypervisor itself: version, console ring, debug keys, performance counters.
+ * hypervisor_info.c: the hypervisor itself: version, console ring, debug keys, performance
+ * counters.
  *
  * Read private.h first.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <xen/version.h>
 
 #include "libxenctrl/private.h"
+#include <xen/version.h>
 
 /* Most of the console ring in one call. */
 #define CONSOLE_CHUNK (64u * 1024)

@@ -4,9 +4,8 @@
  *
  * Read private.h first.
  */
-#include <xen/hvm/hvm_op.h>
-
 #include "libxenctrl/private.h"
+#include <xen/hvm/hvm_op.h>
 
 int xc_domain_iomem_permission(struct xc_handle *h, uint32_t domid, uint64_t first_mfn,
                                uint64_t count, bool allow)

@@ -9,8 +9,10 @@
 #define HOSPES_LIBXENCTRL_PRIVATE_H
 
 #define __XEN_TOOLS__ 1
+#include <stdint.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <xen/xen.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
@@ -98,6 +100,12 @@ int xc_sysctl(struct xc_handle *h);
  * negative errno value.
  */
 int xc_domctl_named(struct xc_handle *h, const char *what);
+
+/*
+ * Destroy a domain whose creation failed, as well as it can be done, and keep the sentence that
+ * tells why it failed.
+ */
+void xc_domain_undo(struct xc_handle *h, uint32_t domid);
 
 /* The hypervisor's form of a domain's information. */
 void xc_domain_info_from(const struct xen_domctl_getdomaininfo *from, struct xc_domain_info *info);
