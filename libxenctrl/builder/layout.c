@@ -54,7 +54,8 @@ static int plan_first_mapping(struct xc_layout *layout, char *why)
         last |= MAP_ALIGN - 1;
         mapping = (struct xc_mapping){layout->virt_base & 0xffffffffffffull,
                                       (last - layout->virt_base) / XC_PAGE_SIZE + 1, 0};
-        if (mapping.pages * XC_PAGE_SIZE > XC_MOST_MAPPED || last < layout->virt_base) {
+        if (mapping.pages * XC_PAGE_SIZE > XC_MOST_MAPPED || last < layout->virt_base ||
+            (last ^ layout->virt_base) >> 47 != 0) {
             xc_explain(why, XC_WHY_SIZE,
                        "kernel and ramdisk together are more than its first page tables can map");
             return -EFBIG;
