@@ -82,8 +82,6 @@ static void store_release(uint32_t domid)
     int n = snprintf(text, sizeof(text), "%u%c", domid, 0);
 
     (void)store_call(XS_RELEASE, text, (size_t)n);
-    n = snprintf(text, sizeof(text), "/local/domain/%u%c", domid, 0);
-    (void)store_call(XS_RM, text, (size_t)n);
 }
 
 /* What the guest has written to its console since the last time, to stdout and to @tail. */
