@@ -1,0 +1,14 @@
+# xenstored: the store daemon, its client library, and what tests both.
+
+XENSTORED_SRC := $(filter-out xenstored/platform_fake.c,$(wildcard xenstored/*.c))
+XENSTORED_OBJ := $(XENSTORED_SRC:%.c=$(B)/%.o)
+
+$(B)/xenstored/%.o: xenstored/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c $< -o $@
+
+$(B)/bin/xenstored: $(XENSTORED_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $^ -o $@
+
+ALL += $(B)/bin/xenstored
