@@ -11,4 +11,10 @@ $(B)/bin/xenstored: $(XENSTORED_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) $^ -o $@
 
-ALL += $(B)/bin/xenstored
+XSCLIENT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard xenstored/client/*.c))
+
+$(B)/libxsclient.a: $(XSCLIENT_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+ALL += $(B)/bin/xenstored $(B)/libxsclient.a
