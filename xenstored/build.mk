@@ -18,3 +18,13 @@ $(B)/libxsclient.a: $(XSCLIENT_OBJ)
 	$(AR) rcs $@ $^
 
 ALL += $(B)/bin/xenstored $(B)/libxsclient.a
+
+# For tests: the daemon on a hypervisor made of files, with sanitizers; and the same hypervisor for Debian's.
+XENSTORED_TEST_OBJ := $(patsubst %.c,$(B)/tests/%.o,$(wildcard xenstored/*.c))
+
+$(B)/tests/xenstored/%.o: xenstored/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DXENSTORED_FAKE -c $< -o $@
+
+$(B)/tests/xenstored-fake: $(XENSTORED_TEST_OBJ)
+	$(CC) $(TEST_CFLAGS) $^ -o $@

@@ -133,7 +133,7 @@ int main(int argc, char **argv)
     }
 #ifdef XENSTORED_FAKE
     if (o.fake_dir) {
-        setenv("XENSTORED_FAKE_DIR", o.fake_dir, 1);
+        setenv("XENSTORED_FAKE_DIR", o.fake_dir, 0);
         platform = &platform_fake;
     }
 #endif

@@ -47,7 +47,8 @@ static int remove_below(struct walk *w)
     struct node *n = view_read(w->conn, &p, &rc);
 
     if (!n) {
-        return rc == -ENOENT ? 0 : rc;
+        /* A name without a node: this transaction saw the parent before the child was removed. */
+        return rc == -ENOENT ? -EIO : rc;
     }
     node_ref(n);
     for (uint32_t off = 0; off < n->childlen && rc == 0;) {
@@ -104,8 +105,6 @@ static int remove_tree(struct conn *c, const struct path *p)
             log_msg(LOG_ERR, "no name in its parent for '%.*s'", (int)p->len, p->s);
             rc = -EIO;
         }
-    } else {
-        view_fail(c);
     }
     node_put(parent);
     return rc;
