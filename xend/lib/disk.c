@@ -365,7 +365,8 @@ static int parse_classic(struct disk_spec *disk, const char *text, struct error 
     for (const char *p = text; n < 4;) {
         size_t length = strcspn(p, ",");
 
-        part[n++] = trimmed(p, n == 4 ? strlen(p) : length);
+        part[n] = trimmed(p, n == 3 ? strlen(p) : length);
+        n++;
         if (p[length] == '\0') {
             break;
         }
