@@ -10,9 +10,9 @@
 
 #include <stddef.h>
 
-void *xalloc(size_t size);             /* zeroed */
+void *xalloc(size_t size); /* zeroed */
 void *xrealloc(void *p, size_t size);
-char *xstrdup(const char *s);          /* NULL stays NULL */
+char *xstrdup(const char *s); /* NULL stays NULL */
 char *xstrndup(const char *s, size_t n);
 char *xprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -228,8 +228,7 @@ static int read_number(struct cfg_lexer *lx, struct error *err)
         return cfg_fail(lx, err, "the number is too large");
     }
     if (*end != '\0') {
-        return cfg_fail(lx, err, "%s is neither a number nor a name; put text into quotes",
-                        digits);
+        return cfg_fail(lx, err, "%s is neither a number nor a name; put text into quotes", digits);
     }
     lx->p += n;
     return 0;

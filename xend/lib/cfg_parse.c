@@ -102,8 +102,8 @@ static int bracketed(struct parser *ps, unsigned depth, struct value **out)
 {
     char open = ps->lx.punct;
     bool comma;
-    struct value *v = placed(open == '{' ? value_dict() : value_list(), ps->lx.word_line,
-                             ps->lx.word_column);
+    struct value *v =
+        placed(open == '{' ? value_dict() : value_list(), ps->lx.word_line, ps->lx.word_column);
     int rc = cfg_next(&ps->lx, ps->err);
 
     if (rc == 0 && open == '{') {
@@ -265,8 +265,9 @@ static int expr(struct parser *ps, unsigned depth, struct value **out)
         rc = cfg_next(&ps->lx, ps->err);
         rc = rc ? rc : term(ps, depth, &right);
         if (rc == 0 && !add(left, right)) {
-            rc = cfg_fail(&ps->lx, ps->err, "only two strings, two numbers or two lists can be "
-                                            "added");
+            rc = cfg_fail(&ps->lx, ps->err,
+                          "only two strings, two numbers or two lists can be "
+                          "added");
         }
         if (rc != 0) {
             value_free(left);
@@ -309,9 +310,9 @@ static int assign(struct parser *ps, const char *name, bool append)
         return cfg_fail(&ps->lx, ps->err, "the line should end before this");
     }
     if (append && old != NULL) {
-        return add(old, v) ? 0
-                           : cfg_fail(&ps->lx, ps->err,
-                                      "+= needs two strings, two numbers or two lists");
+        return add(old, v)
+                   ? 0
+                   : cfg_fail(&ps->lx, ps->err, "+= needs two strings, two numbers or two lists");
     }
     dict_set(ps->config, name, v);
     return 0;
@@ -324,8 +325,9 @@ static int statement(struct parser *ps)
     int rc;
 
     if (ps->lx.word != CFG_NAME) {
-        return cfg_fail(&ps->lx, ps->err, "a line must begin with an option's name, as in "
-                                          "memory = 512");
+        return cfg_fail(&ps->lx, ps->err,
+                        "a line must begin with an option's name, as in "
+                        "memory = 512");
     }
     if (is_python_statement(ps->lx.string)) {
         return cfg_fail(&ps->lx, ps->err,

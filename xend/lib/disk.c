@@ -199,8 +199,9 @@ static int set_dev(struct disk_spec *disk, const char *dev, struct error *err)
         if (strcmp(colon, ":cdrom") == 0) {
             disk->cdrom = true;
         } else if (strcmp(colon, ":disk") != 0) {
-            return fail(err, EINVAL, "The disk's device %s ends in %s; only :disk and :cdrom are "
-                                     "known.",
+            return fail(err, EINVAL,
+                        "The disk's device %s ends in %s; only :disk and :cdrom are "
+                        "known.",
                         dev, colon);
         }
         *colon = '\0';
@@ -221,7 +222,7 @@ static int set_mode(struct disk_spec *disk, const char *mode, struct error *err)
         const char *word;
         bool readonly, shared;
     } modes[] = {
-        {"r", true, false}, {"ro", true, false},  {"w", false, false},
+        {"r", true, false},   {"ro", true, false}, {"w", false, false},
         {"rw", false, false}, {"w!", false, true}, {"rw!", false, true},
     };
 
@@ -312,8 +313,9 @@ static int set_pair(struct disk_spec *disk, const char *key, const char *value, 
     if (strcmp(key, "backendtype") == 0) {
         return strcmp(value, "phy") == 0
                    ? 0
-                   : fail(err, EINVAL, "The disk's backendtype %s does not exist here: leave it "
-                                       "out.",
+                   : fail(err, EINVAL,
+                          "The disk's backendtype %s does not exist here: leave it "
+                          "out.",
                           value);
     }
     return fail(err, EINVAL,
@@ -347,8 +349,8 @@ static int parse_pairs(struct disk_spec *disk, const char *text, struct error *e
         } else if (position < 4) {
             rc = set_pair(disk, order[position++], word, err);
         } else {
-            rc = fail(err, EINVAL, "The disk \"%s\" has too many parts: remove \"%s\".", text,
-                      word);
+            rc =
+                fail(err, EINVAL, "The disk \"%s\" has too many parts: remove \"%s\".", text, word);
         }
         p += n + (p[n] == ',');
     }

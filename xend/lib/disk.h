@@ -23,7 +23,7 @@ enum disk_kind {
 struct disk_spec {
     enum disk_kind kind;
     char *path;
-    char *dev; /* "xvda1", as the guest will see it */
+    char *dev;     /* "xvda1", as the guest will see it */
     uint32_t vdev; /* the same as xenbus' virtual-device number */
     bool readonly;
     bool shared; /* "w!": other writers are none of our business */

@@ -115,8 +115,8 @@ bool domcfg_is_uuid(const char *text)
     for (unsigned i = 0; i < 36; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-        if (dash ? text[i] != '-' : !(isdigit((unsigned char)text[i]) ||
-                                      (text[i] >= 'a' && text[i] <= 'f'))) {
+        if (dash ? text[i] != '-'
+                 : !(isdigit((unsigned char)text[i]) || (text[i] >= 'a' && text[i] <= 'f'))) {
             return false;
         }
     }
@@ -171,8 +171,8 @@ static int check_numbers(const struct domain_config *cfg, struct error *err)
                     cfg->vcpus < 1 ? cfg->vcpus : maxvcpus, DOMCFG_MAX_VCPUS);
     }
     if (maxvcpus < cfg->vcpus) {
-        return fail(err, EINVAL, "maxvcpus (%u) is less than vcpus (%u): raise maxvcpus.",
-                    maxvcpus, cfg->vcpus);
+        return fail(err, EINVAL, "maxvcpus (%u) is less than vcpus (%u): raise maxvcpus.", maxvcpus,
+                    cfg->vcpus);
     }
     if (cfg->cpu_weight > 65535) {
         return fail(err, EINVAL, "cpu_weight is %u: it goes from 1 to 65535.", cfg->cpu_weight);
@@ -189,8 +189,7 @@ static int check_devices(const struct domain_config *cfg, struct error *err)
     for (size_t i = 0; i < cfg->nr_disks; i++) {
         for (size_t j = 0; j < i; j++) {
             if (cfg->disks[i].vdev == cfg->disks[j].vdev) {
-                return fail(err, EINVAL,
-                            "Two disks are both %s: give each its own device name.",
+                return fail(err, EINVAL, "Two disks are both %s: give each its own device name.",
                             cfg->disks[i].dev);
             }
         }
@@ -198,8 +197,7 @@ static int check_devices(const struct domain_config *cfg, struct error *err)
     for (size_t i = 0; i < cfg->nr_vifs; i++) {
         for (size_t j = 0; j < i; j++) {
             if (cfg->vifs[i].mac != NULL && str_eq(cfg->vifs[i].mac, cfg->vifs[j].mac)) {
-                return fail(err, EINVAL,
-                            "Two network cards have the MAC address %s: change one.",
+                return fail(err, EINVAL, "Two network cards have the MAC address %s: change one.",
                             cfg->vifs[i].mac);
             }
         }

@@ -48,8 +48,9 @@ int disk_from_sxp(const struct value *sxp, struct disk_spec *disk, struct error 
     const char *dev = sxp_get_text(sxp, "dev", NULL);
 
     if (uname == NULL || dev == NULL) {
-        return fail(err, EINVAL, "A vbd needs uname (what it is) and dev (as what the guest sees "
-                                 "it).");
+        return fail(err, EINVAL,
+                    "A vbd needs uname (what it is) and dev (as what the guest sees "
+                    "it).");
     }
     return disk_from_fields(uname, dev, sxp_get_text(sxp, "mode", "w"),
                             sxp_get_text(sxp, "backend", NULL), disk, err);
@@ -202,8 +203,9 @@ static int read_cpus(const struct value *sxp, struct domain_config *cfg, struct 
         char *entry = cpus_entry(v->type == VALUE_LIST ? v->items[i] : v);
 
         if (entry == NULL) {
-            return fail(err, EINVAL, "cpus must be a list such as \"0-3,^2\", or one such list "
-                                     "for each virtual CPU.");
+            return fail(err, EINVAL,
+                        "cpus must be a list such as \"0-3,^2\", or one such list "
+                        "for each virtual CPU.");
         }
         cfg->cpus[cfg->nr_cpus++] = entry;
     }
@@ -298,8 +300,9 @@ static int read_rest(const struct value *sxp, struct domain_config *cfg, struct 
 
     if (uuid[0] != '\0') {
         if (!domcfg_is_uuid(uuid)) {
-            return fail(err, EINVAL, "\"%s\" is no UUID: write 8-4-4-4-12 lower-case hexadecimal "
-                                     "digits, or leave it out.",
+            return fail(err, EINVAL,
+                        "\"%s\" is no UUID: write 8-4-4-4-12 lower-case hexadecimal "
+                        "digits, or leave it out.",
                         uuid);
         }
         snprintf(cfg->uuid, sizeof(cfg->uuid), "%s", uuid);

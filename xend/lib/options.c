@@ -26,7 +26,7 @@ typedef int option_reader(struct reader *rd, const struct option *opt, const str
 struct option {
     const char *name;
     option_reader *read;
-    size_t offset;          /* of the field in struct domain_config, where read uses one */
+    size_t offset; /* of the field in struct domain_config, where read uses one */
     uint32_t lowest, highest;
     const char *remark; /* for read_refused and read_ignored: why */
 };
@@ -97,8 +97,9 @@ static int read_uuid(struct reader *rd, const struct option *opt, const struct v
         *p = (char)tolower((unsigned char)*p);
     }
     if (!domcfg_is_uuid(uuid)) {
-        fail(rd->err, EINVAL, "uuid is no UUID: write 8-4-4-4-12 hexadecimal digits, or leave it "
-                              "out.");
+        fail(rd->err, EINVAL,
+             "uuid is no UUID: write 8-4-4-4-12 hexadecimal digits, or leave it "
+             "out.");
         return misplaced(rd, v);
     }
     memcpy(rd->cfg->uuid, uuid, sizeof(uuid));
@@ -120,11 +121,10 @@ static int read_action(struct reader *rd, const struct option *opt, const struct
 static int add_cpus(struct reader *rd, const struct value *v)
 {
     struct cpuset set;
-    char *text = v->type == VALUE_INT ? xprintf("%lld", (long long)v->integer)
-                                      : xstrdup(value_text(v, "?"));
+    char *text =
+        v->type == VALUE_INT ? xprintf("%lld", (long long)v->integer) : xstrdup(value_text(v, "?"));
 
-    rd->cfg->cpus =
-        xrealloc(rd->cfg->cpus, (rd->cfg->nr_cpus + 1) * sizeof(rd->cfg->cpus[0]));
+    rd->cfg->cpus = xrealloc(rd->cfg->cpus, (rd->cfg->nr_cpus + 1) * sizeof(rd->cfg->cpus[0]));
     rd->cfg->cpus[rd->cfg->nr_cpus++] = text;
     return cpuset_parse(text, &set, rd->err) != 0 ? misplaced(rd, v) : 0;
 }
@@ -271,21 +271,21 @@ static int read_type(struct reader *rd, const struct option *opt, const struct v
     return misplaced(rd, v);
 }
 
-#define FIELD(f)   .offset = offsetof(struct domain_config, f)
-#define PV_GRUB                                                                                    \
-    "guest disks are never parsed in Domain 0: install grub-xen-host and write kernel = "         \
+#define FIELD(f) .offset = offsetof(struct domain_config, f)
+#define PV_GRUB                                                                           \
+    "guest disks are never parsed in Domain 0: install grub-xen-host and write kernel = " \
     "\"/usr/lib/grub-xen/grub-x86_64-xen.bin\", which boots the guest's own kernel."
 #define HVM_ONLY "it is for fully virtualised guests, and this one is para-virtualised."
 
 static const struct option options[] = {
     {"name", read_string, FIELD(name)},
-    {"uuid", read_uuid},
+    {.name = "uuid", .read = read_uuid},
     {"memory", read_number, FIELD(memory_mb), 1, 16 << 20},
     {"maxmem", read_number, FIELD(maxmem_mb), 0, 16 << 20},
     {"vcpus", read_number, FIELD(vcpus), 1, DOMCFG_MAX_VCPUS},
     {"maxvcpus", read_number, FIELD(maxvcpus), 1, DOMCFG_MAX_VCPUS},
-    {"cpus", read_cpus},
-    {"cpu", read_cpus},
+    {.name = "cpus", .read = read_cpus},
+    {.name = "cpu", .read = read_cpus},
     {"cpu_weight", read_number, FIELD(cpu_weight), 1, 65535},
     {"cpu_cap", read_number, FIELD(cpu_cap), 0, DOMCFG_MAX_VCPUS * 100},
     {"kernel", read_string, FIELD(kernel)},
@@ -293,28 +293,31 @@ static const struct option options[] = {
     {"root", read_string, FIELD(root)},
     {"extra", read_extra, FIELD(extra)},
     {"cmdline", read_string, FIELD(cmdline)},
-    {"disk", read_disks},
-    {"vif", read_vifs},
-    {"nics", read_nics},
+    {.name = "disk", .read = read_disks},
+    {.name = "vif", .read = read_vifs},
+    {.name = "nics", .read = read_nics},
     {"on_poweroff", read_action, FIELD(on_poweroff)},
     {"on_shutdown", read_action, FIELD(on_poweroff)},
     {"on_reboot", read_action, FIELD(on_reboot)},
     {"on_crash", read_action, FIELD(on_crash)},
     {"on_watchdog", read_action, FIELD(on_watchdog)},
-    {"autostart", read_autostart},
+    {.name = "autostart", .read = read_autostart},
     {"autostart_order", read_number, FIELD(autostart_order), 0, 1000000},
     {"description", read_string, FIELD(description)},
-    {"builder", read_type},
-    {"type", read_type},
+    {.name = "builder", .read = read_type},
+    {.name = "type", .read = read_type},
     {"bootloader", read_refused, .remark = PV_GRUB},
     {"bootargs", read_ignored, .remark = "there is no boot loader in Domain 0."},
     {"bootentry", read_ignored, .remark = "there is no boot loader in Domain 0."},
     {"pci", read_refused, .remark = "devices can't be passed to a guest: remove it."},
     {"usb", read_ignored, .remark = HVM_ONLY},
     {"usbdevice", read_ignored, .remark = HVM_ONLY},
-    {"vfb", read_ignored, .remark = "there is no virtual frame buffer: use the console (xm console)."},
-    {"vnc", read_ignored, .remark = "there is no virtual frame buffer: use the console (xm console)."},
-    {"sdl", read_ignored, .remark = "there is no virtual frame buffer: use the console (xm console)."},
+    {"vfb", read_ignored,
+     .remark = "there is no virtual frame buffer: use the console (xm console)."},
+    {"vnc", read_ignored,
+     .remark = "there is no virtual frame buffer: use the console (xm console)."},
+    {"sdl", read_ignored,
+     .remark = "there is no virtual frame buffer: use the console (xm console)."},
     {"vtpm", read_refused, .remark = "there is no virtual TPM: remove it."},
     {"vscsi", read_refused, .remark = "there is no virtual SCSI: use disk = [...]."},
     {"ioports", read_refused, .remark = "hardware can't be given to a guest: remove it."},

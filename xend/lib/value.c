@@ -242,8 +242,8 @@ bool value_equal(const struct value *a, const struct value *b)
 const char *value_type_name(const struct value *v)
 {
     static const char *const names[] = {
-        [VALUE_NIL] = "nothing",      [VALUE_BOOL] = "a truth value", [VALUE_INT] = "a number",
-        [VALUE_REAL] = "a fraction",  [VALUE_STRING] = "a string",    [VALUE_LIST] = "a list",
+        [VALUE_NIL] = "nothing",       [VALUE_BOOL] = "a truth value", [VALUE_INT] = "a number",
+        [VALUE_REAL] = "a fraction",   [VALUE_STRING] = "a string",    [VALUE_LIST] = "a list",
         [VALUE_DICT] = "a dictionary",
     };
 

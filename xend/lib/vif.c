@@ -17,9 +17,9 @@ const char *const vif_field_names[VIF_FIELDS] = {"mac",  "bridge", "ip",    "scr
 
 char **vif_field(struct vif_spec *vif, unsigned i)
 {
-    char **const fields[VIF_FIELDS] = {&vif->mac,     &vif->bridge, &vif->ip,
-                                       &vif->script,  &vif->vifname, &vif->rate,
-                                       &vif->type,    &vif->model,  &vif->backend};
+    char **const fields[VIF_FIELDS] = {&vif->mac,    &vif->bridge,  &vif->ip,
+                                       &vif->script, &vif->vifname, &vif->rate,
+                                       &vif->type,   &vif->model,   &vif->backend};
 
     return fields[i];
 }
@@ -188,8 +188,7 @@ int vif_rate(const char *text, uint64_t *bytes, uint64_t *interval_us)
             p += 1;
         }
     }
-    if (*p != '\0' || number == 0 || number > 1000000000 || interval == 0 ||
-        interval > 4000000) {
+    if (*p != '\0' || number == 0 || number > 1000000000 || interval == 0 || interval > 4000000) {
         return -EINVAL;
     }
     *bytes = (uint64_t)((__uint128_t)number * unit / (bits ? 8 : 1) * interval / 1000000);
