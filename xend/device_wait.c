@@ -11,6 +11,7 @@
 #include "xend/settings.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -38,8 +39,7 @@ static void wait_init(struct wait *w, struct session *s, int domid, struct devic
     w->s = s;
     snprintf(w->back, sizeof(w->back), "/local/domain/0/backend/%s/%d/%u", dev.class, domid,
              dev.id);
-    snprintf(w->front, sizeof(w->front), "/local/domain/%d/device/%s/%u", domid, dev.class,
-             dev.id);
+    snprintf(w->front, sizeof(w->front), "/local/domain/%d/device/%s/%u", domid, dev.class, dev.id);
 }
 
 static int test(struct xsc *xs, void *arg)
@@ -151,8 +151,7 @@ int device_wait_backend(struct session *s, struct domain *d, struct device dev, 
                 strcmp(dev.class, "vif") == 0 ? "xen-netback" : "xen-blkback");
 }
 
-int device_wait_connected(struct session *s, struct domain *d, struct device dev,
-                          struct error *err)
+int device_wait_connected(struct session *s, struct domain *d, struct device dev, struct error *err)
 {
     struct wait w = {.done = connected};
     int rc;

@@ -2,7 +2,7 @@
  * A domain's nodes in the store, apart from its devices.
  *
  * The paths and their permissions are a contract with Linux's xenbus, with xenconsoled and with
- * other tools that look there (xenstore-ls, xl list): <xen/io/*> and Xen's "xenstore-paths".
+ * other tools that look there (xenstore-ls, xl list): <xen/io/...> and Xen's "xenstore-paths".
  */
 #ifndef XEND_TREE_H
 #define XEND_TREE_H

@@ -37,16 +37,46 @@ int vbd_add(struct session *s, struct domain *d, const struct disk_spec *disk, s
     }
     physical = xprintf("%x:%x", major, minor);
     {
-        const char *const front[] = {
-            "backend", back_path, "backend-id", "0", "state", "1", "virtual-device", vdev,
-            "device-type", disk->cdrom ? "cdrom" : "disk", NULL};
-        const char *const back[] = {
-            "frontend", front_path, "frontend-id", domid, "online", "1", "removable",
-            disk->cdrom ? "1" : "0", "bootable", "1", "state", "1", "dev", disk->dev, "type",
-            fd < 0 ? "phy" : "file", "mode", disk->readonly ? "r" : "w", "device-type",
-            disk->cdrom ? "cdrom" : "disk", "params", disk->path, "discard-enable",
-            disk->readonly ? "0" : "1", "physical-device", physical, "hotplug-status",
-            "connected", NULL};
+        const char *const front[] = {"backend",
+                                     back_path,
+                                     "backend-id",
+                                     "0",
+                                     "state",
+                                     "1",
+                                     "virtual-device",
+                                     vdev,
+                                     "device-type",
+                                     disk->cdrom ? "cdrom" : "disk",
+                                     NULL};
+        const char *const back[] = {"frontend",
+                                    front_path,
+                                    "frontend-id",
+                                    domid,
+                                    "online",
+                                    "1",
+                                    "removable",
+                                    disk->cdrom ? "1" : "0",
+                                    "bootable",
+                                    "1",
+                                    "state",
+                                    "1",
+                                    "dev",
+                                    disk->dev,
+                                    "type",
+                                    fd < 0 ? "phy" : "file",
+                                    "mode",
+                                    disk->readonly ? "r" : "w",
+                                    "device-type",
+                                    disk->cdrom ? "cdrom" : "disk",
+                                    "params",
+                                    disk->path,
+                                    "discard-enable",
+                                    disk->readonly ? "0" : "1",
+                                    "physical-device",
+                                    physical,
+                                    "hotplug-status",
+                                    "connected",
+                                    NULL};
 
         rc = device_write(s, d->rec.domid, dev, front, back, err);
     }
