@@ -58,6 +58,8 @@ struct domain *domains_first(void);
 struct domain *domains_find_name(const char *name);
 struct domain *domains_find_uuid(const char *uuid);
 struct domain *domains_find_domid(int domid);
+/* d itself if it is (still) known; takes the lock itself. */
+struct domain *domains_find_known(const struct domain *d);
 
 /* A new domain with one reference, its record copied from rec. It is not yet among the known. */
 struct domain *domain_new(const struct record *rec);

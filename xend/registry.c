@@ -103,3 +103,14 @@ int domain_get(struct session *s, const char *which, struct domain **out, struct
     *out = d;
     return 0;
 }
+
+struct domain *domains_find_known(const struct domain *which)
+{
+    struct domain *d;
+
+    domains_lock();
+    for (d = first; d != NULL && d != which; d = d->next) {
+    }
+    domains_unlock();
+    return d;
+}
