@@ -4,6 +4,7 @@
 #include "xend/recover.h"
 
 #include "xend/admission.h"
+#include "xend/attach.h"
 #include "xend/build.h"
 #include "xend/end.h"
 #include "xend/lib/alloc.h"
@@ -45,6 +46,14 @@ static void finish_restart(struct session *s, struct domain *d)
     life_restart(s, d, &err);
 }
 
+/* Is d's domain there, and alive? */
+static bool lives(struct session *s, const struct domain *d)
+{
+    struct xc_domain_info info;
+
+    return domain_info(s, d, &info) == 0 && !info.dying && !info.shutdown;
+}
+
 static void recover_worker(struct domain *d)
 {
     struct error err;
@@ -59,7 +68,12 @@ static void recover_worker(struct domain *d)
         finish_stop(s, d);
     } else if (d->rec.phase == PHASE_RESTARTING || d->rec.phase == PHASE_REBOOTING) {
         finish_restart(s, d);
+    } else if (d->rec.phase == PHASE_RUNNING && lives(s, d)) {
+        attach_reconcile(s, d);
     }
+    domains_lock();
+    d->ending = false;
+    domains_unlock();
     domain_end(d);
     domain_put(d);
 }
@@ -102,7 +116,7 @@ int recover(struct error *err)
 
         domains_lock();
         for (d = domains_first(); d != NULL; d = d->next) {
-            if (d->rec.phase != PHASE_HALTED && d->rec.phase != PHASE_RUNNING && !d->ending) {
+            if (d->rec.phase != PHASE_HALTED && !d->ending) {
                 d->ending = true; /* it has its worker */
                 d->refs++;
                 break;
@@ -115,7 +129,6 @@ int recover(struct error *err)
         worker_start(d, recover_worker);
         domain_put(d);
     }
-    end_scan(s);
     return 0;
 }
 
