@@ -11,6 +11,7 @@
 #include "xend/life.h"
 #include "xend/log.h"
 #include "xend/settings.h"
+#include "xend/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,12 +47,13 @@ static void finish_restart(struct session *s, struct domain *d)
     life_restart(s, d, &err);
 }
 
-/* Is d's domain there, and alive? */
+/* Is d's domain there, alive, and known to the store? */
 static bool lives(struct session *s, const struct domain *d)
 {
     struct xc_domain_info info;
 
-    return domain_info(s, d, &info) == 0 && !info.dying && !info.shutdown;
+    return domain_info(s, d, &info) == 0 && !info.dying && !info.shutdown &&
+           tree_is_of(s, d->rec.domid, d->rec.cfg.uuid);
 }
 
 static void recover_worker(struct domain *d)
