@@ -26,3 +26,14 @@ $(B)/libxenctrl-hospes.so: $(LIBXENCTRL_OBJ)
 $(B)/libxenctrl-test.a: $(LIBXENCTRL_TEST_OBJ)
 	rm -f $@
 	$(AR) rcs $@ $^
+
+# xc-selftest: the library proved on a running hypervisor.
+XC_SELFTEST_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard libxenctrl/tools/*.c))
+ALL += $(B)/xc-selftest
+
+$(XC_SELFTEST_OBJ): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c $< -o $@
+
+$(B)/xc-selftest: $(XC_SELFTEST_OBJ) $(B)/libxenctrl.a
+	$(CC) -o $@ $^ $(LIBXENCTRL_LIBS)
