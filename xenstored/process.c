@@ -101,7 +101,7 @@ void process_pidfile(const char *path)
         die("cannot open the pid file %s: %m", path);
     }
     if (lockf(fd, F_TLOCK, 0) < 0) {
-        log_msg(LOG_NOTICE, "%s is locked: another xenstored is running", path);
+        log_msg(LOG_NOTICE, "%s is locked: it is running already", path);
         exit(0);
     }
     len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());

@@ -3,6 +3,7 @@
  */
 #include "xenstored/util.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +142,7 @@ static void log_va(int level, const char *fmt, va_list ap)
         vsyslog(level, fmt, ap);
         return;
     }
-    fputs("xenstored: ", stderr);
+    fprintf(stderr, "%s: ", program_invocation_short_name);
     vfprintf(stderr, fmt, ap);
     fputc('\n', stderr);
 }
