@@ -29,7 +29,7 @@ int arch_vcpu_reset(struct vcpu *v) __must_check;
 int arch_initialise_vcpu(struct vcpu *v, XEN_GUEST_HANDLE(void) ctxt) __must_check;
 /* The other way, for domctl getvcpucontext: v is paused and its state in memory; *out is cleared.
  */
-void arch_get_vcpu_context(struct vcpu *v, struct vcpu_guest_context *out);
+void arch_get_info_guest(const struct vcpu *v, struct vcpu_guest_context *out);
 void arch_vcpu_dump(const struct vcpu *v); /* registers and stack of a paused or the current vcpu */
 
 /* ---- running ---- */

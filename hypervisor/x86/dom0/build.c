@@ -299,17 +299,6 @@ static void __init validate_page_tables(struct dom0_builder *b)
 
 /* ---- the rest of what the kernel finds ---- */
 
-/* The boot loader puts the file's name in front: the kernel's options follow the first word. */
-static const char *__init kernel_options(const char *cmdline)
-{
-    const char *space = cmdline ? strchr(cmdline, ' ') : NULL;
-
-    while (space && *space == ' ') {
-        space++;
-    }
-    return space ? space : "";
-}
-
 static void __init write_start_info(struct dom0_builder *b, const char *cmdline, size_t initrd_len)
 {
     const struct dom0_layout *l = &b->l;
@@ -425,7 +414,7 @@ int __init construct_dom0(const struct boot_module *kernel, const struct boot_mo
                      initrd_len);
     }
     fill_hypercall_page(&b);
-    write_start_info(&b, kernel_options(kernel->cmdline), initrd_len);
+    write_start_info(&b, kernel->cmdline ? kernel->cmdline : "", initrd_len);
     build_page_tables(&b);
     validate_page_tables(&b);
     give_back(kernel);

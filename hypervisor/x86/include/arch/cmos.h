@@ -1,5 +1,5 @@
-/* The CMOS memory and clock behind an index and a data port; every use of the pair is under one lock. Any
- * context but NMI. Bit 7 of the index, which holds back NMIs, is never set. */
+/* The CMOS memory and clock behind an index and a data port; every use of the pair is under one
+ * lock. Any context but NMI. Bit 7 of the index, which holds back NMIs, is never set. */
 #ifndef ARCH_CMOS_H
 #define ARCH_CMOS_H
 
