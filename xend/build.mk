@@ -21,3 +21,6 @@ $(B)/libxend.a: $(XEND_LIB_OBJ)
 $(B)/bin/xend: $(XEND_OBJ) $(B)/libxend.a $(B)/libxsclient.a $(B)/libxenctrl.a
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(XEND_LIBS)
+
+INSTALL += $(B)/bin/xend:/usr/sbin/xend
+INSTALL += xend/start:/etc/hospes/start.d/30-xend

@@ -3,6 +3,9 @@
 XM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard xm/*.c))
 ALL += $(B)/bin/xm
 
+INSTALL += $(B)/bin/xm:/usr/sbin/xm
+INSTALL += xm/completion.bash:/usr/share/bash-completion/completions/xm
+
 $(XM_OBJ): $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -c $< -o $@
