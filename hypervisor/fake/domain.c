@@ -194,6 +194,9 @@ struct domain *fake_domain(domid_t id, unsigned int vcpus, bool privileged)
 
 void fake_kill(struct domain *d)
 {
+    /* In one thread nobody can wait for another CPU: its vcpus leave the CPUs first. */
+    domain_pause_nosync(d);
+    fake_settle();
     while (domain_kill(d) == -ERESTART) {
         fake_settle();
     }
