@@ -66,11 +66,6 @@ int arch_initialise_vcpu(struct vcpu *v, XEN_GUEST_HANDLE(void) ctxt)
     return 0;
 }
 
-void arch_get_vcpu_context(struct vcpu *v, struct vcpu_guest_context *out)
-{
-    (void)v, (void)out;
-}
-
 void arch_vcpu_dump(const struct vcpu *v)
 {
     (void)v;
