@@ -33,4 +33,4 @@ test:
 soak:
 	@$(MAKE) --no-print-directory setup-disks
 	@$(MAKE) --no-print-directory all
-	@$(PYTHON) tests/run --system $(SOAK_TESTS)
+	@$(PYTHON) tests/run --soak $(SOAK_TESTS)
