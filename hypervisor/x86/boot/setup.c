@@ -152,7 +152,8 @@ void startup_cpu_idle_loop(void)
 /* On CPU 0's emptied stack: nothing below belongs to the boot code any more. */
 static void __noreturn __used boot_finished(void)
 {
-    free_init_memory();
+    protect(_sro_after_init, _ero_after_init, PTE_HYP_RO);
+    free_init_memory(); /* flushes the TLBs */
     console_end_boot();
     if (domain_unpause_by_controller(hardware_domain) != 0) {
         panic("Domain 0 is not paused");

@@ -1,5 +1,5 @@
-/* A domain's physical interrupts; binding is in <hospes/arch.h>, mapping by PHYSDEVOP_*. The table is made
- * when the first is mapped. */
+/* A domain's physical interrupts; binding is in <hospes/arch.h>, mapping by PHYSDEVOP_*. The table
+ * is made when the first is mapped. */
 #ifndef ARCH_PIRQ_H
 #define ARCH_PIRQ_H
 
