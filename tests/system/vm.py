@@ -48,6 +48,11 @@ class Failure(Exception):
     """The machine did something else than was expected of it; the message shows the end of its log."""
 
 
+def slowness():
+    """By how much time limits are stretched: 1, or more where other work keeps the processors busy."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def hypervisor_file(name):
     """The path of a hypervisor by its name; None for "none"."""
     known = {"hospes": os.path.join(BUILD, "hospes"), "xen": os.path.join(CACHE, "xen/hypervisor"),
@@ -231,6 +236,7 @@ class Machine:
 
     def expect(self, pattern, timeout=60, consume=True):
         """Waits until the pattern (regular expression) appears in what was not consumed yet; returns the match."""
+        timeout *= slowness()
         deadline = time.time() + timeout
         expression = re.compile(pattern, re.M)
         alive = True
@@ -248,6 +254,7 @@ class Machine:
 
     def wait_end(self, timeout=60):
         """Waits until QEMU has ended by itself (power-off; a reboot too, unless reboot=True)."""
+        timeout *= slowness()
         deadline = time.time() + timeout
         while self._read(0.5):
             if time.time() >= deadline:
@@ -282,7 +289,8 @@ class Machine:
             self.expect(UP, timeout or 120)
             self.expect(r"\w+:[^\n]*# ", 30)
         self.run("mount | grep -q /mnt/host || { mkdir -p /mnt/host; modprobe 9pnet_virtio; "
-                 "mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072 files /mnt/host; }; stty -echo",
+                 "mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072 files /mnt/host; }; stty -echo; "
+                 "bind 'set enable-bracketed-paste off' 2>/dev/null",
                  typed=True, timeout=120)
         if self.image == "debian":
             for overlay in self.overlays:
