@@ -37,3 +37,18 @@ $(XC_SELFTEST_OBJ): $(B)/%.o: %.c
 
 $(B)/xc-selftest: $(XC_SELFTEST_OBJ) $(B)/libxenctrl.a
 	$(CC) -o $@ $^ $(LIBXENCTRL_LIBS)
+
+# Unit tests, on a fake machine.
+LIBXENCTRL_TESTS := $(patsubst tests/unit/libxenctrl/test_%.c,$(B)/tests/libxenctrl-%,\
+                      $(wildcard tests/unit/libxenctrl/test_*.c))
+LIBXENCTRL_FAKE  := $(B)/tests/unit/libxenctrl/fake.o $(B)/tests/unit/libxenctrl/fake_hv.o \
+                    $(B)/tests/unit/libxenctrl/kernel.o
+UNIT_TESTS += $(LIBXENCTRL_TESTS)
+
+$(B)/tests/unit/libxenctrl/%.o: tests/unit/libxenctrl/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -Ilibxenctrl/compat -c $< -o $@
+
+$(LIBXENCTRL_TESTS): $(B)/tests/libxenctrl-%: $(B)/tests/unit/libxenctrl/test_%.o $(LIBXENCTRL_FAKE) $(B)/libxenctrl-test.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(LIBXENCTRL_LIBS) -lcmocka
