@@ -170,8 +170,8 @@ static int create(struct xc_build *b)
 }
 
 /*
- * Superpages, while there are any: far less work for the hypervisor. Stores how many pages that gave;
- * that there are no more of them is no error.
+ * Superpages, while there are any: far less work for the hypervisor. Stores how many pages that
+ * gave; that there are no more of them is no error.
  */
 static int populate_superpages(struct xc_build *b, uint64_t *done)
 {
