@@ -130,6 +130,7 @@ static int write_seeds(const char *folder, uint8_t **seeds, const size_t *sizes,
             perror(path);
             return 1;
         }
+        free(seeds[i]);
     }
     return 0;
 }
