@@ -38,7 +38,7 @@ int domctl_get_vcpu_context(struct domctl_call *c)
     }
     vcpu_pause(v);
     arch_sync_vcpu_state(v);
-    arch_get_vcpu_context(v, ctxt);
+    arch_get_info_guest(v, ctxt);
     vcpu_unpause(v);
     if (copy_to_guest(in->ctxt, ctxt, 1)) {
         rc = -EFAULT;

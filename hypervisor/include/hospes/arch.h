@@ -29,7 +29,7 @@ int arch_vcpu_reset(struct vcpu *v) __must_check;
 int arch_initialise_vcpu(struct vcpu *v, XEN_GUEST_HANDLE(void) ctxt) __must_check;
 /* The other way, for domctl getvcpucontext: v is paused and its state in memory; *out is cleared.
  */
-void arch_get_vcpu_context(struct vcpu *v, struct vcpu_guest_context *out);
+void arch_get_info_guest(const struct vcpu *v, struct vcpu_guest_context *out);
 void arch_vcpu_dump(const struct vcpu *v); /* registers and stack of a paused or the current vcpu */
 
 /* ---- running ---- */
@@ -104,6 +104,8 @@ void arch_physinfo(struct xen_sysctl_physinfo *info);
 void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket);
 void machine_restart(unsigned int delay_ms) __noreturn;
 void machine_halt(void) __noreturn;
+/* By ACPI; halts where that does not work. */
+void machine_power_off(void) __noreturn;
 void arch_dump_execution_state(void); /* registers and trace of the caller */
 /* "symbol+0x12/0x80" of a text address into buf. */
 void arch_symbol_name(char *buf, size_t size, unsigned long addr);

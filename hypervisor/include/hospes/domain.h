@@ -109,6 +109,8 @@ struct domain {
     spinlock_t shutdown_lock;
     bool is_shutting_down, is_shut_down;
     int shutdown_code;                   /* SHUTDOWN_*; -1 none */
+    evtchn_port_t suspend_evtchn;        /* told of a suspension instead of VIRQ_DOM_EXC; 0: none */
+    bool suspend_notify;                 /* that is to be done */
     unsigned int pause_count;            /* atomic */
     unsigned int controller_pause_count; /* by domctl */
     spinlock_t watchdog_lock;
@@ -170,16 +172,27 @@ void domain_resume(struct domain *d);
 void domain_pause(struct domain *d);
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
-/* XEN_DOMCTL_pausedomain and unpausedomain: counted apart, so that tools cannot undo the others'
- * pauses. -EUSERS when it cannot be counted any more, -EINVAL when it is not paused. */
+/* The toolstack's pause (domctl), counted apart, at most 255 times. -EUSERS; -EINVAL: not paused. A
+ * new domain has one, and its first end finishes the creation. */
 int domain_pause_by_controller(struct domain *d) __must_check;
 int domain_unpause_by_controller(struct domain *d) __must_check;
+/* Sends VIRQ_DOM_EXC soon; any context. */
+void domain_exception_notify(void);
+/* SCHEDOP_watchdog: seconds; id 0: a new one, whose id (from 1) is returned. -EINVAL, -ENOSPC. */
+int domain_watchdog(struct domain *d, uint32_t id, uint32_t timeout) __must_check;
+void watchdogs_init(struct domain *d);
+void watchdogs_destroy(struct domain *d);
 void vcpu_start_shutdown_deferral(struct vcpu *v);
 void vcpu_end_shutdown_deferral(struct vcpu *v);
 /* VCPUOP_register_vcpu_info and its undoing. */
 int map_vcpu_info(struct vcpu *v, uint64_t gfn, unsigned int offset) __must_check;
 void unmap_vcpu_info(struct vcpu *v);
 void domains_init(void);
+
+/* The parts of vcpu_create's work that are undone when no reference to the domain is left. */
+void vcpu_destroy(struct vcpu *v);
+/* It has a vcpu_info of its own: in shared_info, or registered. */
+bool vcpu_has_info(const struct vcpu *v);
 
 /* Guest-visible vcpu reset and bring-up. */
 int vcpu_reset(struct vcpu *v) __must_check;

@@ -8,9 +8,10 @@
 #define XEN_ERRNO(name, value) name = value,
 enum {
 #include <xen/errno.h>
-    /* Only ever used inside: the header hides them from tools. */
+    /* The header hides these from tools, or lacks them. */
     EINTR = 4,
     ERESTART = 85,
+    EUSERS = 87,
 };
 #endif
 

@@ -4,6 +4,7 @@
  */
 #include <hospes/lib.h>
 #include <arch/io.h>
+#include <arch/platform.h>
 #include <arch/time.h>
 #include "acpi_internal.h"
 
@@ -157,4 +158,9 @@ void acpi_reset(void)
         gas_write(&acpi.reset, acpi.reset_value);
         udelay(10000);
     }
+}
+
+unsigned int platform_pmtimer_ioport(void)
+{
+    return acpi.pm_timer.space == GAS_IO ? (unsigned int)acpi.pm_timer.address : 0;
 }

@@ -102,6 +102,7 @@ static void __init memory_init(void)
     reserve_memory();
     paging_init(&memory_map);
     boot_memory_to_heap();
+    console_grow_ring();
     printk("Memory: %lu MiB free\n", (unsigned long)(heap_free_pages() >> 8));
 }
 
@@ -143,25 +144,21 @@ static void free_init_memory(void)
     heap_add_region(paddr(__pa_image(_sinitdata)), paddr(__pa_image(_einitdata)));
 }
 
-static void __noreturn __used idle_loop(void)
-{
-    for (;;) {
-        arch_idle();
-        do_softirq();
-    }
-}
-
 void startup_cpu_idle_loop(void)
 {
-    reset_stack_and_jump(idle_loop);
+    reset_stack_and_jump(run_idle_loop);
 }
 
 /* On CPU 0's emptied stack: nothing below belongs to the boot code any more. */
 static void __noreturn __used boot_finished(void)
 {
-    free_init_memory();
-    domain_unpause(hardware_domain);
-    idle_loop();
+    protect(_sro_after_init, _ero_after_init, PTE_HYP_RO);
+    free_init_memory(); /* flushes the TLBs */
+    console_end_boot();
+    if (domain_unpause_by_controller(hardware_domain) != 0) {
+        panic("Domain 0 is not paused");
+    }
+    run_idle_loop();
 }
 
 void __init start_kernel(uint32_t magic, uint32_t info)

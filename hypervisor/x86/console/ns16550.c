@@ -14,6 +14,7 @@
 #include <arch/io.h>
 #include <arch/irq.h>
 #include <arch/console.h>
+#include <arch/platform.h>
 
 enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCR };
 #define UART_IIR       UART_FCR
@@ -254,7 +255,12 @@ void __init ns16550_init_irq(void)
     }
 }
 
-uint16_t uart_hidden_port(unsigned int nr)
+unsigned int platform_console_ioport(void)
 {
-    return nr < ARRAY_SIZE(uarts) && uarts[nr].present ? uarts[nr].port : 0;
+    for (unsigned int i = 0; i < ARRAY_SIZE(uarts); i++) {
+        if (uarts[i].present) {
+            return uarts[i].port;
+        }
+    }
+    return 0;
 }

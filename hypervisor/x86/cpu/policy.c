@@ -5,6 +5,7 @@
  * A guest without CPUID faulting can execute CPUID natively and see the host's. PV kernels use the
  * forced-emulation prefix; what their processes see differs, as under Xen.
  */
+#include <hospes/errno.h>
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <arch/fpu.h>
@@ -179,4 +180,53 @@ struct cpu_policy *policy_create(bool pv, bool hardware_domain)
 void policy_destroy(struct cpu_policy *p)
 {
     xfree(p);
+}
+
+/* The feature words, back from the leaves that show them. */
+static void features_from_leaves(struct cpu_policy *p)
+{
+    const uint32_t shown[FEAT_WORDS] = {
+        [FEAT_1_ECX] = p->basic[1].c,    [FEAT_1_EDX] = p->basic[1].d,
+        [FEAT_7_EBX] = p->feat[0].b,     [FEAT_7_ECX] = p->feat[0].c,
+        [FEAT_7_EDX] = p->feat[0].d,     [FEAT_E1_ECX] = p->ext[1].c,
+        [FEAT_E1_EDX] = p->ext[1].d,     [FEAT_E7_EDX] = p->ext[7].d,
+        [FEAT_E8_EBX] = p->ext[8].b,     [FEAT_D1_EAX] = p->xstate[1].a,
+        [FEAT_E21_EAX] = p->ext[0x21].a,
+    };
+
+    for (unsigned int i = 0; i < FEAT_WORDS; i++) {
+        p->feature[i] = shown[i];
+    }
+}
+
+int policy_restrict(struct cpu_policy *p, uint32_t *err_leaf, uint32_t *err_subleaf)
+{
+    struct cpu_policy most = {.vendor = boot_cpu.vendor, .xcr0_max = fpu_host_xcr0()};
+    struct cpuid_leaf host = cpuid(0, 0), asked = p->basic[1], asked_ext = p->ext[1];
+    uint32_t max_leaf = p->basic[0].a, max_ext = p->ext[0].a;
+
+    if (p->basic[0].b != host.b || p->basic[0].c != host.c || p->basic[0].d != host.d) {
+        *err_leaf = 0;
+        *err_subleaf = ~0u;
+        return -EINVAL;
+    }
+    choose_features(&most, true);
+    features_from_leaves(p);
+    for (unsigned int i = 0; i < FEAT_WORDS; i++) {
+        p->feature[i] &= most.feature[i];
+    }
+    p->feature[FEAT_1_ECX] |= LEAF1_HYPERVISOR;
+    p->vendor = most.vendor;
+    p->xcr0_max = most.xcr0_max & (p->xstate[0].a | (uint64_t)p->xstate[0].d << 32);
+    drop_by_xstate(p);
+    fill_basic(p);
+    fill_xstate(p);
+    fill_ext(p);
+    p->basic[0].a = min(p->basic[0].a, max_leaf);
+    p->ext[0].a = min(p->ext[0].a, max_ext);
+    p->basic[1].a = asked.a; /* family, model, stepping and brand are names only */
+    p->basic[1].b = asked.b;
+    p->ext[1].a = asked_ext.a;
+    p->ext[1].b = asked_ext.b;
+    return 0;
 }

@@ -132,13 +132,14 @@ static unsigned long __init dom0_nr_pages(size_t for_modules)
 
 /* ---- memory ---- */
 
-/* The largest power of two of pages that is free and not more than nr. */
+/* The largest power of two of pages that is free and not more than nr. Not cleared: nobody but the
+ * firmware has used it, and Domain 0 may see what that left. */
 static struct page_info *__init alloc_chunk(struct domain *d, unsigned long nr, unsigned long *got)
 {
     unsigned int order = min(highest_bit(nr), 18u);
 
     for (;; order--) {
-        struct page_info *pg = alloc_domheap_pages(d, order, 0);
+        struct page_info *pg = alloc_domheap_pages(d, order, MEMF_NO_SCRUB);
 
         if (pg) {
             *got = 1ul << order;
@@ -163,7 +164,7 @@ static void __init populate(struct dom0_builder *b)
 {
     unsigned long p2m_frames = (b->l.p2m_end - b->l.p2m_start) >> PAGE_SHIFT;
     unsigned int order = get_order_from_bytes(p2m_frames << PAGE_SHIFT);
-    struct page_info *p2m_pages = alloc_domheap_pages(b->d, order, 0);
+    struct page_info *p2m_pages = alloc_domheap_pages(b->d, order, MEMF_NO_SCRUB);
     unsigned long pfn = 0, block = 1ul << order;
 
     if (!p2m_pages) {
@@ -299,17 +300,6 @@ static void __init validate_page_tables(struct dom0_builder *b)
 
 /* ---- the rest of what the kernel finds ---- */
 
-/* The boot loader puts the file's name in front: the kernel's options follow the first word. */
-static const char *__init kernel_options(const char *cmdline)
-{
-    const char *space = cmdline ? strchr(cmdline, ' ') : NULL;
-
-    while (space && *space == ' ') {
-        space++;
-    }
-    return space ? space : "";
-}
-
 static void __init write_start_info(struct dom0_builder *b, const char *cmdline, size_t initrd_len)
 {
     const struct dom0_layout *l = &b->l;
@@ -425,7 +415,7 @@ int __init construct_dom0(const struct boot_module *kernel, const struct boot_mo
                      initrd_len);
     }
     fill_hypercall_page(&b);
-    write_start_info(&b, kernel_options(kernel->cmdline), initrd_len);
+    write_start_info(&b, kernel->cmdline ? kernel->cmdline : "", initrd_len);
     build_page_tables(&b);
     validate_page_tables(&b);
     give_back(kernel);

@@ -5,6 +5,7 @@
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <arch/cpu.h>
+#include <arch/msr.h>
 #include "dom0.h"
 
 #define MAX_UNPACKED (1ul << 30)
@@ -16,7 +17,7 @@
 #define BZ_PAYLOAD_LENGTH 0x24c
 #define BZ_MIN_VERSION    0x208 /* the first with a payload */
 
-static const struct {
+static struct {
     const char *name;
     uint8_t magic[6];
     unsigned int magic_len;
@@ -44,14 +45,21 @@ static bool __init is_bzimage(const uint8_t *p, size_t len)
     return len > 0x250 && memcmp(p + BZ_HEADER_MAGIC, "HdrS", 4) == 0;
 }
 
-/* The libraries keep data below their stack pointer (red zone): no interrupt may come in between.
+/*
+ * The libraries are compiled as user code: they keep data below their stack pointer (red zone), so
+ * no interrupt may come in between; and they read their stack protector's canary at %fs:0x28.
  */
+static uint8_t libc_thread_area[64] __initdata;
+
 static size_t __init run_decompressor(unsigned int f, const uint8_t *in, size_t in_len, void *out,
                                       size_t out_len)
 {
     unsigned long flags = local_irq_save();
-    size_t n = formats[f].run(in, in_len, out, out_len);
+    size_t n;
 
+    wrmsr(MSR_FS_BASE, (uint64_t)libc_thread_area);
+    n = formats[f].run(in, in_len, out, out_len);
+    wrmsr(MSR_FS_BASE, 0);
     local_irq_restore(flags);
     return n;
 }

@@ -11,6 +11,7 @@
 #include <arch/io.h>
 #include <arch/irq.h>
 #include <arch/msr.h>
+#include <arch/smp.h>
 
 bool x2apic_enabled __ro_after_init;
 uint32_t cpu_to_apic_id[NR_CPUS];
@@ -114,6 +115,11 @@ void __init apic_init(void)
     outb(0xa1, 0xff);
     printk("Interrupts: %s mode, boot CPU has APIC ID %u\n", x2apic_enabled ? "x2APIC" : "xAPIC",
            cpu_to_apic_id[0]);
+}
+
+uint32_t cpu_apicid(unsigned int cpu)
+{
+    return cpu_to_apic_id[cpu];
 }
 
 void apic_disable_cpu(void)

@@ -9,6 +9,7 @@
 #include <arch/acpi.h>
 #include <arch/apic.h>
 #include <arch/io.h>
+#include <arch/platform.h>
 #include "ioapic.h"
 #include "irq_internal.h"
 
@@ -234,4 +235,14 @@ int ioapic_guest_write(uint64_t address, uint32_t reg, uint32_t v)
     }
     (void)!ioapic_setup_gsi(ioapics[i].gsi_base + pin, v & RTE_LEVEL, v & RTE_LOW);
     return 0;
+}
+
+unsigned int platform_nr_ioapics(void)
+{
+    return nr_ioapics;
+}
+
+uint64_t platform_ioapic_paddr(unsigned int i)
+{
+    return ioapics[i].address;
 }

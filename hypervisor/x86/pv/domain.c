@@ -38,12 +38,6 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
         return -ENOMEM;
     }
     rc = pv_perdomain_create(d);
-    if (rc == 0) {
-        rc = pirq_domain_create(d);
-        if (rc != 0) {
-            pv_perdomain_destroy(d);
-        }
-    }
     if (rc != 0) {
         policy_destroy(d->arch.cpu_policy);
         d->arch.cpu_policy = NULL;
@@ -56,7 +50,7 @@ void arch_domain_destroy(struct domain *d)
     if (d->is_idle || d->is_xen) {
         return;
     }
-    pirq_domain_destroy(d);
+    pirq_domain_release(d);
     pv_perdomain_destroy(d);
     policy_destroy(d->arch.cpu_policy);
     d->arch.cpu_policy = NULL;

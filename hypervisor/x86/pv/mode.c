@@ -94,7 +94,8 @@ unsigned long pv_fixup_cr4(const struct vcpu *v, unsigned long cr4)
 unsigned long pv_make_cr4(const struct vcpu *v)
 {
     unsigned long guest = v->arch.pv.ctrlreg[4];
-    unsigned long cr4 = hypervisor_cr4 & ~(CR4_TSD | CR4_DE | CR4_FSGSBASE);
+    /* SGDT and its like work in ring 3 of a machine that does not show UMIP. */
+    unsigned long cr4 = hypervisor_cr4 & ~(CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_UMIP);
 
     return cr4 | (guest & (CR4_TSD | CR4_DE)) | (guest & hypervisor_cr4 & CR4_FSGSBASE);
 }

@@ -47,6 +47,8 @@ void pv_unload_debugregs(const struct vcpu *v);
 /* Emulation; true: done, the registers are as after the instruction or an exception is pending. */
 bool pv_emulate_privileged_op(struct cpu_user_regs *regs);
 bool pv_emulate_invalid_op(struct cpu_user_regs *regs);
+/* emulate_io.c: may v's code (in its present mode) do port I/O by privilege alone? */
+bool pv_iopl_ok(const struct vcpu *v);
 
 /* mode.c: what CR4 has while v runs, and what of a value a guest may choose. */
 unsigned long pv_make_cr4(const struct vcpu *v);

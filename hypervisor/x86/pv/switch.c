@@ -130,6 +130,7 @@ void arch_continue_running(struct vcpu *same)
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
     if (!prev->domain->is_idle) {
+        (void)update_runstate_area(prev);
         save_vcpu(prev);
     }
     set_current(next);
@@ -152,6 +153,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     if (!next->domain->is_idle) {
         load_selectors(next);
         arch_update_vcpu_time(next);
+        (void)update_runstate_area(next);
     }
     arch_continue_running(next);
 }

@@ -14,6 +14,7 @@
 #include <arch/apic.h>
 #include <arch/cpufeature.h>
 #include <arch/msr.h>
+#include <arch/pv.h>
 #include <arch/time.h>
 #include "platform_timer.h"
 #include "time_internal.h"
@@ -201,6 +202,7 @@ void arch_update_vcpu_time(struct vcpu *v)
     t->flags = tsc_synchronised && cpu_has(X86_ITSC) ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
     smp_wmb();
     WRITE_ONCE(t->version, t->version + 1);
+    pv_update_time_area(v);
 }
 
 /* ---- start ---- */

@@ -8,8 +8,4 @@ void ns16550_init_early(void); /* after cmdline_parse: output */
 void ns16550_init_irq(void);   /* after timers and interrupts: input */
 void vga_init(void);
 void vga_endboot(void); /* the screen goes to Domain 0 unless vga=keep */
-/* First I/O port (of 8) of serial port nr when the hypervisor uses it, else 0. Domain 0 does not
- * get it. */
-uint16_t uart_hidden_port(unsigned int nr);
-
 #endif

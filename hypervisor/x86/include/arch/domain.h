@@ -5,7 +5,7 @@
 #include <hospes/lock.h>
 #include <hospes/page.h>
 #include <arch/pte.h>
-#include <xen/arch-x86/xen.h>
+#include <xen/vcpu.h>
 
 #define MAX_PIRQS 1024u
 
@@ -43,6 +43,7 @@ struct pv_vcpu {
     unsigned long dr7_emul;
     bool need_update_runstate;
     unsigned long nmi_callback;
+    XEN_GUEST_HANDLE(vcpu_time_info_t) time_area; /* VCPUOP_register_vcpu_time_memory_area */
 
     /* An exception that is delivered to the guest on the way out (x86/pv/bounce.c). */
     struct pv_bounce {
@@ -63,9 +64,9 @@ struct arch_domain {
     struct e820_entry *e820;       /* XENMEM_set_memory_map: its memory map; under page_lock */
     unsigned int nr_e820;
     struct pirq_table *pirqs; /* x86/irq/pirq.c */
-    bool msr_relaxed;              /* XEN_X86_MSR_RELAXED */
-    uint32_t pci_cf8;              /* what it wrote to port 0xcf8 */
-    uint8_t cmos_index;            /* what it wrote to port 0x70 */
+    bool msr_relaxed;         /* XEN_X86_MSR_RELAXED */
+    uint32_t pci_cf8;         /* what it wrote to port 0xcf8 */
+    uint8_t cmos_index;       /* what it wrote to port 0x70 */
 };
 
 struct arch_vcpu {

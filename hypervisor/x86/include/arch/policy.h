@@ -29,6 +29,10 @@ struct cpu_policy {
  * invariant TSC as well. NULL: no memory. */
 struct cpu_policy *policy_create(bool pv, bool hardware_domain) __must_check;
 void policy_destroy(struct cpu_policy *p);
+/* After leaves were written into a policy from outside: features that a PV guest cannot have are
+ * taken out, and what follows from features (XSAVE state, maximum leaves) is made again. -EINVAL
+ * with the leaf that cannot be: another vendor's. */
+int policy_restrict(struct cpu_policy *p, uint32_t *err_leaf, uint32_t *err_subleaf) __must_check;
 static inline bool policy_has(const struct cpu_policy *p, unsigned int feature)
 {
     return (p->feature[feature / 32u] >> (feature % 32u)) & 1u;

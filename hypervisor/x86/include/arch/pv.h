@@ -13,8 +13,7 @@ void hypercall_page_fill(const struct domain *d, void *va);
 int pv_start_vcpu(struct vcpu *v, unsigned long entry, unsigned long sp,
                   unsigned long start_info) __must_check;
 
-struct vcpu_guest_context;
-/* The state of a vcpu that is not running, for domctl getvcpucontext. */
-void arch_get_info_guest(const struct vcpu *v, struct vcpu_guest_context *c);
+/* v is current: its time has changed. */
+void pv_update_time_area(struct vcpu *v);
 
 #endif

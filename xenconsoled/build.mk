@@ -1,0 +1,25 @@
+# xenconsoled: the console daemon. It shares util.c and process.c with xenstored.
+
+XENCONSOLED_SRC := $(filter-out xenconsoled/machine_fake.c,$(wildcard xenconsoled/*.c))
+XENCONSOLED_OBJ := $(XENCONSOLED_SRC:%.c=$(B)/%.o) $(B)/xenstored/util.o $(B)/xenstored/process.o
+
+$(B)/xenconsoled/%.o: xenconsoled/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c $< -o $@
+
+$(B)/bin/xenconsoled: $(XENCONSOLED_OBJ) $(B)/libxsclient.a
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $^ -lutil -o $@
+
+ALL += $(B)/bin/xenconsoled
+
+# For tests: on a machine made of files, with sanitizers.
+XENCONSOLED_TEST_OBJ := $(patsubst %.c,$(B)/tests/%.o,$(wildcard xenconsoled/*.c) xenstored/util.c \
+                          xenstored/process.c)
+
+$(B)/tests/xenconsoled/%.o: xenconsoled/%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -DXENCONSOLED_FAKE -c $< -o $@
+
+$(B)/tests/xenconsoled-fake: $(XENCONSOLED_TEST_OBJ) $(B)/libxsclient.a
+	$(CC) $(TEST_CFLAGS) $^ -lutil -o $@

@@ -1,0 +1,99 @@
+/*
+ * The event loop. Read loop.h first.
+ */
+#include "xenstored/loop.h"
+#include "xenstored/domain.h"
+#include "xenstored/liveupdate.h"
+#include "xenstored/persist.h"
+#include "xenstored/platform.h"
+#include "xenstored/transport.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#define EVENTS 64
+
+static int epoll_fd = -1;
+static uint32_t virq_port;
+
+/* What a descriptor is stands in epoll's 64 bits of data: a connection's address, or a small number. */
+static uint64_t tag(struct conn *c, enum loop_kind kind)
+{
+    return kind == LOOP_CONN ? (uintptr_t)c : (uint64_t)kind;
+}
+
+int loop_init(void)
+{
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    return epoll_fd < 0 ? -errno : 0;
+}
+
+int loop_add(int fd, struct conn *c, enum loop_kind kind)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = tag(c, kind)};
+
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+}
+
+void loop_change(int fd, struct conn *c, enum loop_kind kind, uint32_t events)
+{
+    struct epoll_event e = {.events = events, .data.u64 = tag(c, kind)};
+
+    epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &e);
+}
+
+void loop_set_virq_port(uint32_t port)
+{
+    virq_port = port;
+}
+
+static void take_ports(void)
+{
+    uint32_t ports[64];
+    int n = platform->pending(ports, 64);
+
+    for (int i = 0; i < n; i++) {
+        struct list *pos;
+
+        if (ports[i] == virq_port) {
+            domain_check_all();
+            persist_commit();
+            continue;
+        }
+        list_each(pos, &domains) {
+            struct domain *d = container_of(pos, struct domain, link);
+
+            if (d->introduced && d->port == ports[i]) {
+                ring_mark_ready(d->conn);
+                conn_request_flush(d->conn);
+                break;
+            }
+        }
+    }
+}
+
+void loop_turn(int max_wait_ms)
+{
+    struct epoll_event events[EVENTS];
+    int wait = ring_timers(now_ms());
+    int n;
+
+    if (wait < 0 || (max_wait_ms >= 0 && wait > max_wait_ms)) {
+        wait = max_wait_ms;
+    }
+    n = epoll_wait(epoll_fd, events, EVENTS, wait);
+    for (int i = 0; i < n; i++) {
+        uint64_t data = events[i].data.u64;
+
+        if (data == LOOP_LISTEN) {
+            socket_accept();
+        } else if (data == LOOP_EVENT) {
+            take_ports();
+        } else {
+            socket_event((struct conn *)(uintptr_t)data, events[i].events);
+        }
+    }
+    ring_run();
+    conn_flush_all();
+    liveupdate_run();
+}
