@@ -28,6 +28,11 @@ TOOL_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -fstack-protector-str
 TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) -fsanitize=address,undefined \
                -fno-sanitize-recover=undefined -fno-omit-frame-pointer -isystem $(ABI_INC) -I. -MMD -MP
 
+# make V=1 shows the commands.
+ifeq ($(V),)
+.SILENT:
+endif
+
 ALL        :=
 UNIT_TESTS :=
 

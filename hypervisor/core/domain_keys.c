@@ -1,0 +1,75 @@
+/* Debug keys that print domains and memory. */
+#include <hospes/arch.h>
+#include <hospes/console.h>
+#include <hospes/lib.h>
+#include <hospes/memory.h>
+#include "domain_private.h"
+
+static void print_vcpu(struct vcpu *v)
+{
+    static const char *const states[] = {"running", "runnable", "blocked", "offline"};
+
+    printk("  %pv: CPU%u, %s, flags %#lx, paused %u, poll %u, upcall pending %u masked %u\n", v,
+           v->sched.processor, states[v->runstate.state & 3], v->sched.pause_flags,
+           v->sched.pause_count, v->sched.poll_evtchn, v->vcpu_info->evtchn_upcall_pending,
+           !arch_events_enabled(v));
+}
+
+static void dump_domains(char key)
+{
+    struct domain *d;
+    struct vcpu *v;
+
+    for_each_domain (d) {
+        printk("Domain %u: refs %u, dying %u, paused %u, %lu of %lu pages, %u shared, shutdown "
+               "%d%s\n",
+               d->domain_id, d->refcount, d->is_dying, d->pause_count, (unsigned long)d->tot_pages,
+               (unsigned long)d->max_pages, d->xenheap_pages, d->shutdown_code,
+               d->is_privileged ? ", privileged" : "");
+        for_each_vcpu (d, v) {
+            print_vcpu(v);
+        }
+    }
+}
+
+static void dump_events(char key)
+{
+    struct domain *d;
+
+    for_each_domain (d) {
+        evtchn_dump(d);
+    }
+}
+
+static void dump_dom0(char key)
+{
+    struct vcpu *v;
+
+    if (hardware_domain == NULL) {
+        return;
+    }
+    for_each_vcpu (hardware_domain, v) {
+        if (v != current) {
+            vcpu_pause(v);
+        }
+        arch_vcpu_dump(v);
+        if (v != current) {
+            vcpu_unpause(v);
+        }
+    }
+}
+
+static void dump_memory(char key)
+{
+    printk("Memory: %lu KiB in all, %lu KiB free (%lu KiB not cleared), %lu KiB claimed\n",
+           (unsigned long)heap_total_pages() * 4, (unsigned long)heap_free_pages() * 4,
+           (unsigned long)heap_dirty_pages() * 4, (unsigned long)heap_outstanding_pages() * 4);
+}
+
+void domain_keys_init(void)
+{
+    keyhandler_register('q', dump_domains, "domains and vcpus");
+    keyhandler_register('e', dump_events, "event channels");
+    keyhandler_register('0', dump_dom0, "registers of Domain 0");
+    keyhandler_register('m', dump_memory, "memory");
+}

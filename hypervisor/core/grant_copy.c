@@ -1,0 +1,114 @@
+/*
+ * Copying between pages, each named by a grant or by a frame of the caller's own. Neighbouring
+ * copies of a batch often use the same pages, so those of the last copy are kept until others are
+ * named. See grant_internal.h.
+ */
+#include "grant_internal.h"
+
+static void end_drop(struct grant_copy_end *e)
+{
+    if (e->held && e->by_grant) {
+        grant_release(&e->use);
+    } else if (e->held && e->write) {
+        put_page_and_type(e->use.page);
+    } else if (e->held) {
+        put_page(e->use.page);
+    }
+    e->held = false;
+}
+
+void grant_copy_finish(struct grant_copy_state *s)
+{
+    end_drop(&s->source);
+    end_drop(&s->dest);
+}
+
+/* A frame of the current domain's own. */
+static int hold_own_frame(struct grant_copy_end *e, uint64_t frame)
+{
+    mfn_t m;
+
+    if (get_guest_frame(current->domain, gfn(frame), e->write, &e->use.page, &m)) {
+        return GNTST_general_error;
+    }
+    if (e->write && get_page_type(e->use.page, PGT_WRITABLE, false)) {
+        put_page(e->use.page);
+        return GNTST_general_error;
+    }
+    e->use.frame = m;
+    e->use.start = 0;
+    e->use.length = PAGE_SIZE;
+    return GNTST_okay;
+}
+
+static int hold_grant(struct grant_copy_end *e, domid_t id, grant_ref_t ref)
+{
+    struct domain *self = current->domain, *d = id == DOMID_SELF ? self : domain_by_id(id);
+    int rc;
+
+    if (!d) {
+        return GNTST_bad_domain;
+    }
+    rc = grant_acquire(d, ref, self->domain_id, e->write, GRANT_HOST, 0, &e->use);
+    if (!rc && !e->use.page) { /* device memory cannot be copied */
+        grant_release(&e->use);
+        rc = GNTST_general_error;
+    }
+    return rc;
+}
+
+/* Makes e stand for what `p` names, keeping what it holds when that is the same. */
+static int end_hold(struct grant_copy_end *e, const struct gnttab_copy_ptr *p, bool by_grant)
+{
+    uint64_t name = by_grant ? p->u.ref : p->u.gmfn;
+    int rc;
+
+    if (e->held && e->by_grant == by_grant && e->name == name && e->domid == p->domid) {
+        return GNTST_okay;
+    }
+    end_drop(e);
+    if (!by_grant && p->domid != DOMID_SELF) {
+        return GNTST_permission_denied;
+    }
+    rc = by_grant ? hold_grant(e, p->domid, p->u.ref) : hold_own_frame(e, p->u.gmfn);
+    if (rc) {
+        return rc;
+    }
+    e->held = true;
+    e->by_grant = by_grant;
+    e->name = name;
+    e->domid = p->domid;
+    return GNTST_okay;
+}
+
+static bool inside(const struct grant_copy_end *e, unsigned int offset, unsigned int len)
+{
+    return offset >= e->use.start && offset + len <= (unsigned int)e->use.start + e->use.length;
+}
+
+int grant_copy(struct grant_copy_state *s, const struct gnttab_copy *op)
+{
+    unsigned int from = op->source.offset, to = op->dest.offset, len = op->len;
+    int rc;
+
+    if (from + len > PAGE_SIZE || to + len > PAGE_SIZE) {
+        return GNTST_bad_copy_arg;
+    }
+    s->source.write = false;
+    s->dest.write = true;
+    rc = end_hold(&s->source, &op->source, op->flags & GNTCOPY_source_gref);
+    if (!rc) {
+        rc = end_hold(&s->dest, &op->dest, op->flags & GNTCOPY_dest_gref);
+    }
+    if (!rc && (!inside(&s->source, from, len) || !inside(&s->dest, to, len))) {
+        rc = GNTST_general_error;
+    }
+    if (rc) {
+        grant_copy_finish(s);
+        return rc;
+    }
+    /* The same page at both ends is allowed, so the ranges may overlap. */
+    memmove((char *)mfn_to_virt(s->dest.use.frame) + to,
+            (char *)mfn_to_virt(s->source.use.frame) + from, len);
+    return GNTST_okay;
+}

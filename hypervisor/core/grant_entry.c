@@ -1,0 +1,264 @@
+/*
+ * One grant: taking and ending uses of it. The guest learns of uses by GTF_reading and GTF_writing,
+ * in its entry (version 1) or in a status word beside it (version 2), and must not take a grant
+ * back while they are set. See grant_internal.h.
+ */
+#include "grant_internal.h"
+
+/* What a shared entry said, read in one go. */
+struct shared_view {
+    uint16_t flags;
+    domid_t domid;
+};
+
+static struct shared_view read_header(const void *entry)
+{
+    uint32_t raw = __atomic_load_n((const uint32_t *)entry, __ATOMIC_ACQUIRE);
+
+    return (struct shared_view){.flags = (uint16_t)raw, .domid = (domid_t)(raw >> 16)};
+}
+_Static_assert(offsetof(grant_entry_v1_t, flags) == 0 && offsetof(grant_entry_v1_t, domid) == 2 &&
+                   sizeof(grant_entry_header_t) == 4,
+               "flags and domid are one word in both versions");
+
+/* May `user` use an entry that says this? Types other than permit_access are the caller's to sort
+ * out. */
+static int check_header(struct shared_view h, domid_t user, bool write)
+{
+    if ((h.flags & GTF_type_mask) == GTF_invalid || h.domid != user) {
+        return GNTST_general_error;
+    }
+    return write && (h.flags & GTF_readonly) ? GNTST_general_error : GNTST_okay;
+}
+
+/* Version 1: sets reading (and writing) in the entry itself, if it still says what it must. */
+static int mark_v1(struct grant_table *gt, grant_ref_t ref, domid_t user, bool write)
+{
+    uint32_t *raw = (uint32_t *)(void *)grant_v1(gt, ref);
+
+    for (unsigned int attempt = 0; attempt < 5;
+         attempt++) { /* the guest changes it all the time? */
+        uint32_t old = __atomic_load_n(raw, __ATOMIC_ACQUIRE);
+        struct shared_view h = {.flags = (uint16_t)old, .domid = (domid_t)(old >> 16)};
+
+        if (check_header(h, user, write) || (h.flags & GTF_type_mask) != GTF_permit_access) {
+            return GNTST_general_error;
+        }
+        if (__atomic_compare_exchange_n(raw, &old, old | GTF_reading | (write ? GTF_writing : 0u),
+                                        false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+            return GNTST_okay;
+        }
+    }
+    return GNTST_general_error;
+}
+
+/* Version 2: the status word says "in use" first, then the entry is looked at again: a guest that
+ * takes it back does it in the other order, so one of the two sees the other. */
+static int mark_v2(struct grant_table *gt, grant_ref_t ref, domid_t user, bool write)
+{
+    grant_status_t *status = grant_status_word(gt, ref);
+    grant_status_t bits = (grant_status_t)(GTF_reading | (write ? GTF_writing : 0)), old;
+    int rc = check_header(read_header(grant_v2(gt, ref)), user, write);
+
+    if (rc) {
+        return rc;
+    }
+    old = __atomic_fetch_or(status, bits, __ATOMIC_SEQ_CST);
+    rc = check_header(read_header(grant_v2(gt, ref)), user, write);
+    if (rc) {
+        __atomic_fetch_and(status, (grant_status_t) ~(bits & ~old), __ATOMIC_SEQ_CST);
+    }
+    return rc;
+}
+
+static void clear_marks(struct grant_table *gt, grant_ref_t ref, uint16_t bits)
+{
+    if (gt->version == 1) {
+        __atomic_fetch_and(&grant_v1(gt, ref)->flags, (uint16_t)~bits, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_and(grant_status_word(gt, ref), (grant_status_t)~bits, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* The guest is told what has just ended. */
+static void update_marks(struct grant_table *gt, grant_ref_t ref, const struct active_grant *a)
+{
+    uint16_t bits = 0;
+
+    if (!a->host_write && !a->dev_write) {
+        bits |= GTF_writing;
+    }
+    if (!grant_in_use(a)) {
+        bits |= GTF_reading;
+    }
+    if (bits) {
+        clear_marks(gt, ref, bits);
+    }
+}
+
+/* The guest frame that the entry names, and which part of it. */
+static int read_target(struct grant_table *gt, grant_ref_t ref, uint64_t *frame,
+                       struct active_grant *a)
+{
+    a->start = 0;
+    a->length = PAGE_SIZE;
+    a->sub_page = false;
+    if (gt->version == 1) {
+        *frame = READ_ONCE(grant_v1(gt, ref)->frame);
+        return GNTST_okay;
+    }
+    grant_entry_v2_t *e = grant_v2(gt, ref);
+    uint16_t flags = read_header(e).flags;
+
+    if ((flags & GTF_type_mask) != GTF_permit_access) {
+        return GNTST_general_error;
+    }
+    if (!(flags & GTF_sub_page)) {
+        *frame = READ_ONCE(e->full_page.frame);
+        return GNTST_okay;
+    }
+    *frame = READ_ONCE(e->sub_page.frame);
+    a->start = READ_ONCE(e->sub_page.page_off);
+    a->length = READ_ONCE(e->sub_page.length);
+    a->sub_page = true;
+    return a->start < PAGE_SIZE && a->length <= PAGE_SIZE - a->start ? GNTST_okay
+                                                                     : GNTST_general_error;
+}
+
+/* A reference, and for writing a type reference, of the page; NULL page: device memory of the
+ * granter. */
+static int take_page(struct domain *d, mfn_t frame, bool write, struct page_info **out)
+{
+    struct page_info *pg = mfn_valid(frame) ? mfn_to_page(frame) : NULL;
+
+    *out = NULL;
+    if (!pg) {
+        return rangeset_contains(d->iomem_caps, frame.v, frame.v) ? GNTST_okay : GNTST_bad_page;
+    }
+    if (!get_page(pg, d)) {
+        return GNTST_bad_page;
+    }
+    if (write && get_page_type(pg, PGT_WRITABLE, false)) {
+        put_page(pg);
+        return GNTST_general_error;
+    }
+    *out = pg;
+    return GNTST_okay;
+}
+
+static void drop_page(struct page_info *pg, bool write)
+{
+    if (!pg) {
+        return;
+    }
+    if (write) {
+        put_page_and_type(pg);
+    } else {
+        put_page(pg);
+    }
+}
+
+static uint16_t *counter(struct active_grant *a, bool write, enum grant_use_kind kind)
+{
+    if (kind == GRANT_HOST) {
+        return write ? &a->host_write : &a->host_read;
+    }
+    return write ? &a->dev_write : &a->dev_read;
+}
+
+/* The first use: everything about the grant is read and kept. */
+static int activate(struct grant_table *gt, grant_ref_t ref, domid_t user, struct active_grant *a)
+{
+    struct page_info *pg;
+    uint64_t frame;
+    mfn_t m;
+    int rc = read_target(gt, ref, &frame, a);
+
+    if (rc) {
+        return rc;
+    }
+    a->domid = user;
+    a->frame = mfn(frame);
+    if (get_guest_frame(gt->domain, gfn(frame), false, &pg, &m) == 0) {
+        a->frame = m;
+        put_page(pg); /* each use takes its own */
+    } else if (gt->domain->is_hvm || mfn_valid(a->frame)) {
+        return GNTST_bad_page;
+    }
+    return GNTST_okay;
+}
+
+/* gt->lock held. */
+static int acquire_locked(struct grant_table *gt, unsigned int want, domid_t user,
+                          struct grant_use *use)
+{
+    grant_ref_t ref = use->ref;
+    struct active_grant *a = grant_active(gt, ref);
+    uint16_t *count = counter(a, use->write, use->kind);
+    bool first = !grant_in_use(a);
+    int rc = GNTST_okay;
+
+    if (!first && (a->domid != user || *count >= GRANT_COUNT_MAX)) {
+        return GNTST_general_error;
+    }
+    if (first || (use->write && !a->host_write && !a->dev_write)) {
+        rc = gt->version == 1 ? mark_v1(gt, ref, user, use->write)
+                              : mark_v2(gt, ref, user, use->write);
+    }
+    if (rc) {
+        return rc;
+    }
+    if (first) {
+        rc = activate(gt, ref, user, a);
+    }
+    if (!rc && (want & GRANT_WHOLE_PAGE) && a->sub_page) {
+        rc = GNTST_general_error;
+    }
+    if (!rc) {
+        rc = take_page(gt->domain, a->frame, use->write, &use->page);
+    }
+    if (rc) {
+        update_marks(gt, ref, a);
+        return rc;
+    }
+    ++*count;
+    use->frame = a->frame;
+    use->start = a->start;
+    use->length = a->length;
+    return GNTST_okay;
+}
+
+int grant_acquire(struct domain *granter, grant_ref_t ref, domid_t user, bool write,
+                  enum grant_use_kind kind, unsigned int want, struct grant_use *use)
+{
+    struct grant_table *gt = granter->grants.table;
+    unsigned int entries;
+    int rc;
+
+    if (!gt) {
+        return GNTST_bad_domain;
+    }
+    LOCKED(&gt->lock);
+    entries = grant_nr_entries(gt);
+    if (ref >= entries) {
+        return GNTST_bad_gntref;
+    }
+    *use = (struct grant_use){.granter = granter,
+                              .ref = (grant_ref_t)array_index_nospec(ref, entries),
+                              .write = write,
+                              .kind = kind};
+    rc = acquire_locked(gt, want, user, use);
+    return rc;
+}
+
+void grant_release(const struct grant_use *use)
+{
+    struct grant_table *gt = use->granter->grants.table;
+    struct active_grant *a;
+
+    drop_page(use->page, use->write);
+    LOCKED(&gt->lock);
+    a = grant_active(gt, use->ref);
+    --*counter(a, use->write, use->kind);
+    update_marks(gt, use->ref, a);
+}

@@ -1,0 +1,285 @@
+/*
+ * Every way into the hypervisor from a running system, and the ways out. The hypervisor uses no
+ * segment base: a CPU finds itself by its stack pointer (arch/percpu.h). C does the work; what is
+ * here builds the frame (the ABI's struct cpu_user_regs up to ss), and takes it down again.
+ *
+ * Read first: arch/traps.h, arch/percpu.h. Then x86/pv/traps.c and x86/pv/exit.c.
+ */
+#include <arch/layout.h>
+#include <arch/extable.h>
+#include "offsets.h"
+
+        .section .text.entry, "ax", @progbits
+
+/* The frame from error_code upwards is on the stack; saves the rest. No register and no flag keeps what
+ * the guest chose: speculation finds nothing of its. */
+.macro SAVE_ALL
+        push    %rdi
+        push    %rsi
+        push    %rdx
+        push    %rcx
+        push    %rax
+        push    %r8
+        push    %r9
+        push    %r10
+        push    %r11
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        cld
+        xor     %ebx, %ebx
+        xor     %ebp, %ebp
+        xor     %r8d, %r8d
+        xor     %r9d, %r9d
+        xor     %r10d, %r10d
+        xor     %r11d, %r11d
+        xor     %r12d, %r12d
+        xor     %r13d, %r13d
+        xor     %r14d, %r14d
+        xor     %r15d, %r15d
+        cmpb    $0, entry_clac(%rip)
+        je      .Lno_clac\@
+        clac
+.Lno_clac\@:
+.endm
+
+.macro RESTORE_ALL
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        pop     %r11
+        pop     %r10
+        pop     %r9
+        pop     %r8
+        pop     %rax
+        pop     %rcx
+        pop     %rdx
+        pop     %rsi
+        pop     %rdi
+.endm
+
+/* Calls fn(frame) with the stack aligned as C expects: the frame's size is 8 modulo 16. */
+.macro CALL_C fn
+        mov     %rsp, %rdi
+        sub     $8, %rsp
+        call    \fn
+        add     $8, %rsp
+.endm
+
+/* ---- vectors ---- */
+
+/* One entry per exception; those that push no error code push 0 for it. */
+.macro EXCEPTION vector, error_code=0, common=exception_common
+        .balign 16
+entry_exception_\vector:
+        .if \error_code == 0
+        push    $0
+        .endif
+        movl    $\vector, 4(%rsp)
+        jmp     \common
+.endm
+
+        EXCEPTION 0
+        EXCEPTION 1, common=ist_common
+        EXCEPTION 2, common=ist_common
+        EXCEPTION 3
+        EXCEPTION 4
+        EXCEPTION 5
+        EXCEPTION 6
+        EXCEPTION 7
+        EXCEPTION 8, error_code=1, common=double_fault
+        EXCEPTION 10, error_code=1
+        EXCEPTION 11, error_code=1
+        EXCEPTION 12, error_code=1
+        EXCEPTION 13, error_code=1
+        EXCEPTION 14, error_code=1
+        EXCEPTION 16
+        EXCEPTION 17, error_code=1
+        EXCEPTION 18, common=ist_common
+        EXCEPTION 19
+        EXCEPTION 20
+        EXCEPTION 21, error_code=1
+        EXCEPTION 0x80
+
+        .globl  entry_int80
+        .set    entry_int80, entry_exception_0x80
+
+        .balign 16
+        .globl  irq_entry_stubs
+irq_entry_stubs:
+        vector = 0x20
+        .rept   0x100 - 0x20
+        .balign 16
+        push    $0
+        movl    $vector, 4(%rsp)
+        jmp     irq_common
+        vector = vector + 1
+        .endr
+
+        .balign 16
+irq_common:
+        SAVE_ALL
+        CALL_C  do_irq
+        jmp     return_from_trap
+
+        .balign 16
+exception_common:
+        SAVE_ALL
+exception_call:
+        CALL_C  do_exception
+return_from_trap:
+        testb   $3, UREGS_cs(%rsp)
+        jnz     pv_return_to_guest
+return_to_hypervisor:
+        RESTORE_ALL
+        add     $8, %rsp
+        iretq
+
+double_fault:
+        SAVE_ALL
+        CALL_C  do_double_fault
+        ud2
+
+/*
+ * #DB, NMI, #MC: on a stack of their own, as they may come at any instruction, also where the stack
+ * pointer is still the guest's. From a guest the frame is moved to the primary stack, so that the
+ * IST stack is free again and the way out is the common one.
+ */
+        .balign 16
+ist_common:
+        SAVE_ALL
+        testb   $3, UREGS_cs(%rsp)
+        jz      1f
+        mov     %rsp, %rdi
+        or      $(STACK_SIZE_ - 1), %rdi
+        sub     $(CPUINFO_sizeof - 1), %rdi
+        mov     %rdi, %rdx
+        mov     %rsp, %rsi
+        mov     $(UREGS_kernel_sizeof / 8), %ecx
+        rep movsq
+        mov     %rdx, %rsp
+1:      CALL_C  do_ist_exception
+        jmp     return_from_trap
+
+/* void unblock_nmi(void): IRETQ to the caller. */
+        .balign 16
+        .globl  unblock_nmi
+unblock_nmi:
+        mov     %rsp, %rax
+        mov     %ss, %ecx
+        push    %rcx
+        push    %rax
+        pushfq
+        mov     %cs, %ecx
+        push    %rcx
+        lea     1f(%rip), %rcx
+        push    %rcx
+        iretq
+1:      ret
+
+/* ---- SYSCALL ---- */
+
+/* Each CPU's own code, which knows where its stack is: nothing else tells it at this point. */
+.macro SYSCALL_STUBS name, common
+        .balign 64
+        .globl  \name
+\name:
+        cpu = 0
+        .rept   NR_CPUS_
+        .balign SYSCALL_STUB_SIZE_
+        mov     %rsp, syscall_stack + cpu * 64(%rip)
+        mov     syscall_stack + cpu * 64 + 8(%rip), %rsp
+        push    $SEL_RING3_SS
+        push    syscall_stack + cpu * 64(%rip)
+        jmp     \common
+        cpu = cpu + 1
+        .endr
+        .org    \name + NR_CPUS_ * SYSCALL_STUB_SIZE_ /* fails if a stub is too long */
+.endm
+        SYSCALL_STUBS syscall_entry_stubs, syscall_common
+        SYSCALL_STUBS syscall32_entry_stubs, syscall32_common
+
+        .balign 16
+syscall_common:
+        push    %r11
+        push    $SEL_RING3_CS64
+        push    %rcx
+        push    $0
+        movl    $TRAP_SYSCALL_, 4(%rsp)
+        SAVE_ALL
+        CALL_C  pv_syscall
+        jmp     pv_return_to_guest
+
+        .balign 16
+syscall32_common:
+        push    %r11
+        push    $SEL_RING3_CS32
+        push    %rcx
+        push    $0
+        movl    $TRAP_SYSCALL_, 4(%rsp)
+        SAVE_ALL
+        CALL_C  pv_syscall32
+        jmp     pv_return_to_guest
+
+/* SYSENTER saves nothing: the guest's kernel is told no rip or rsp. It leaves TF and NT as they were;
+ * TF ends in #DB at the first instruction here (x86/pv/debugreg.c). */
+        .balign 16
+        .globl  sysenter_entry
+sysenter_entry:
+        push    $SEL_RING3_SS
+        push    $0
+        pushfq
+        push    $2
+        popfq
+        push    $SEL_RING3_CS32
+        push    $0
+        push    $0
+        movl    $TRAP_SYSCALL_, 4(%rsp)
+        SAVE_ALL
+        CALL_C  pv_sysenter
+        jmp     pv_return_to_guest
+
+/* ---- out ---- */
+
+        .balign 16
+        .globl  pv_return_to_guest
+pv_return_to_guest:
+        CALL_C  pv_exit_work            /* interrupts are off from here; true: SYSRET will do */
+        test    %al, %al
+        jnz     1f
+        RESTORE_ALL
+        add     $8, %rsp
+        .globl  iret_to_guest
+iret_to_guest:
+        iretq
+
+1:      RESTORE_ALL                     /* rip is canonical, cs the flat 64-bit one */
+        mov     8(%rsp), %rcx
+        mov     24(%rsp), %r11
+        mov     32(%rsp), %rsp
+        sysretq
+
+        .section .rodata.entry, "a", @progbits
+        .balign 8
+        .globl  exception_entry
+exception_entry:
+        .irp    vector, 0, 1, 2, 3, 4, 5, 6, 7, 8
+        .quad   entry_exception_\vector
+        .endr
+        .quad   0
+        .irp    vector, 10, 11, 12, 13, 14
+        .quad   entry_exception_\vector
+        .endr
+        .quad   0
+        .irp    vector, 16, 17, 18, 19, 20, 21
+        .quad   entry_exception_\vector
+        .endr
+        .fill   10, 8, 0
+
+        .section .note.GNU-stack, "", @progbits

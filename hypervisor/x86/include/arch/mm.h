@@ -1,0 +1,63 @@
+/*
+ * The hypervisor's own paging: boot-time set-up, lookups in its tables, temporary and device
+ * mappings, the TLB clock. The layout is <arch/layout.h>; what PV guests' tables need is
+ * <arch/pv_mm.h>; the frame table's interface is <hospes/page.h>.
+ */
+#ifndef ARCH_MM_H
+#define ARCH_MM_H
+
+#include <hospes/memory.h>
+#include <hospes/cpumask.h>
+#include <arch/extable.h>
+#include <arch/pte.h>
+
+/* ---- boot: paging_init is declared in <arch/boot.h> ---- */
+/* The hypervisor's own tables (boot_l4), for idle vcpus and another CPU's start. */
+paddr_t idle_cr3(void);
+/* Installs a 4 KiB mapping in the hypervisor's part of boot_l4 (shared by all address
+ * spaces); 0 or -ENOMEM. The caller flushes when it replaces one (hyp_tlb_flush_all). */
+int map_hyp_page(unsigned long va, mfn_t m, pte_t flags) __must_check;
+int map_hyp_pages(unsigned long va, mfn_t m, size_t n, pte_t flags) __must_check;
+void unmap_hyp_pages(unsigned long va, size_t n); /* and flushes all CPUs */
+/* The machine address behind a hypervisor address (any part); ~0 when not mapped. */
+paddr_t hyp_va_to_pa(const void *va);
+/* n address-space pages of the vmap area, a guard page behind them; NULL: no space. */
+void *vmap_reserve(size_t pages) __must_check;
+void vmap_release(void *va, size_t pages);
+/* Maps n given frames contiguously; NULL: no memory. vunmap does not free the frames. */
+void *vmap_frames(const mfn_t *frames, size_t n, pte_t flags) __must_check;
+void vunmap(void *va);
+/* ioremap with the cache attributes given (PTE_HYP_RW: write-back). */
+void *ioremap_flags(paddr_t pa, size_t bytes, pte_t flags) __must_check;
+
+/* ---- TLB ---- */
+/* This CPU: all non-global translations (a guest's) by reloading CR3; counts on the clock. */
+void tlb_flush_local(void);
+/* This CPU: global ones too. */
+void tlb_flush_local_all(void);
+/* This CPU, one page of the current address space. */
+static inline void invlpg(unsigned long va)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
+}
+/* Loads CR3 (a full guest flush, as bit 63 is never set) and counts on the clock. */
+void load_cr3(paddr_t cr3);
+/* Some domain but Domain 0 has mapped frames of others by their numbers. */
+extern bool tlb_foreign_mappers;
+/* One page on the CPUs of mask. */
+void tlb_flush_page_mask(cpumask_t mask, unsigned long va);
+/* All CPUs, with the hypervisor's own global translations. */
+void hyp_tlb_flush_all(void);
+/* Writes back and invalidates the caches of the CPUs. */
+void cache_flush_mask(cpumask_t mask);
+
+/* True when every frame of [first, first+n) is RAM that the hypervisor manages. */
+bool is_ram_range(mfn_t first, uint64_t n);
+/* Boot: the page_info of the 65536 frames around this one exist from now on. */
+void frame_chunk_backed(uint64_t mfn);
+/* Boot: the page_info of the 65536 frames around this one exist from now on. */
+void frame_chunk_backed(uint64_t mfn);
+/* One above the highest frame with a frame table entry. */
+extern uint64_t max_mfn;
+
+#endif

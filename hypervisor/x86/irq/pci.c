@@ -1,0 +1,250 @@
+/*
+ * PCI configuration space, and the functions that Domain 0 has told us of. The hypervisor needs
+ * both only to program MSI and MSI-X.
+ *
+ * Ports 0xcf8/0xcfc are shared with Domain 0, whose accesses are emulated under pci_config_lock;
+ * our own accesses put back the address that Domain 0 had latched.
+ */
+#include <hospes/errno.h>
+#include <hospes/lib.h>
+#include <hospes/memory.h>
+#include <arch/io.h>
+#include <arch/mm.h>
+#include "pci.h"
+
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA    0xcfc
+#define MMCFG_MAX   16u
+
+spinlock_t pci_config_lock = SPINLOCK_INIT(RANK_IOAPIC);
+struct list_head pci_devices = LIST_HEAD_INIT(pci_devices);
+
+/* Memory-mapped configuration space that firmware and Domain 0 agree on. */
+static struct mmcfg {
+    uint64_t base;
+    uint16_t segment;
+    uint8_t first, last;
+} mmcfg[MMCFG_MAX];
+static unsigned int nr_mmcfg;
+
+static uint32_t type1(struct pci_id id, unsigned int reg)
+{
+    return 0x80000000u | ((uint32_t)id.bus << 16) | ((uint32_t)id.devfn << 8) | (reg & 0xfc);
+}
+
+/* A temporary mapping of one function's 4 KiB, for segments that the ports do not reach. */
+static volatile uint8_t *map_function(struct pci_id id)
+{
+    for (unsigned int i = 0; i < nr_mmcfg; i++) {
+        if (mmcfg[i].segment == id.segment && id.bus >= mmcfg[i].first && id.bus <= mmcfg[i].last) {
+            return ioremap(
+                paddr(mmcfg[i].base + ((uint64_t)id.bus << 20) + ((uint64_t)id.devfn << 12)),
+                PAGE_SIZE);
+        }
+    }
+    return NULL;
+}
+
+static uint32_t read_port(unsigned int size, uint16_t port)
+{
+    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
+}
+
+static void write_port(unsigned int size, uint16_t port, uint32_t v)
+{
+    if (size == 1) {
+        outb(port, (uint8_t)v);
+    } else if (size == 2) {
+        outw(port, (uint16_t)v);
+    } else {
+        outl(port, v);
+    }
+}
+
+uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size)
+{
+    uint32_t v = ~0u, latched;
+    unsigned long flags;
+
+    if (id.segment != 0) {
+        volatile uint8_t *p = map_function(id);
+
+        if (p) {
+            v = size == 1   ? mmio_read8(p + reg)
+                : size == 2 ? mmio_read16(p + reg)
+                            : mmio_read32(p + reg);
+            iounmap((void *)(unsigned long)p);
+        }
+        return v;
+    }
+    spin_lock_irqsave(&pci_config_lock, flags);
+    latched = inl(PCI_ADDRESS);
+    outl(PCI_ADDRESS, type1(id, reg));
+    v = read_port(size, (uint16_t)(PCI_DATA + (reg & 3)));
+    outl(PCI_ADDRESS, latched);
+    spin_unlock_irqrestore(&pci_config_lock, flags);
+    return v;
+}
+
+void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v)
+{
+    uint32_t latched;
+    unsigned long flags;
+
+    if (id.segment != 0) {
+        volatile uint8_t *p = map_function(id);
+
+        if (!p) {
+            return;
+        }
+        if (size == 1) {
+            mmio_write8(p + reg, (uint8_t)v);
+        } else if (size == 2) {
+            mmio_write16(p + reg, (uint16_t)v);
+        } else {
+            mmio_write32(p + reg, v);
+        }
+        iounmap((void *)(unsigned long)p);
+        return;
+    }
+    spin_lock_irqsave(&pci_config_lock, flags);
+    latched = inl(PCI_ADDRESS);
+    outl(PCI_ADDRESS, type1(id, reg));
+    write_port(size, (uint16_t)(PCI_DATA + (reg & 3)), v);
+    outl(PCI_ADDRESS, latched);
+    spin_unlock_irqrestore(&pci_config_lock, flags);
+}
+
+uint32_t pci_guest_access(uint32_t address, unsigned int offset, unsigned int size, bool write,
+                          uint32_t v)
+{
+    unsigned long flags;
+
+    spin_lock_irqsave(&pci_config_lock, flags);
+    outl(PCI_ADDRESS, address);
+    if (write) {
+        write_port(size, (uint16_t)(PCI_DATA + (offset & 3)), v);
+    } else {
+        v = read_port(size, (uint16_t)(PCI_DATA + (offset & 3)));
+    }
+    spin_unlock_irqrestore(&pci_config_lock, flags);
+    return v;
+}
+
+unsigned int pci_find_capability(struct pci_id id, uint8_t cap)
+{
+    unsigned int pos;
+
+    if (!(pci_read(id, PCI_STATUS, 2) & PCI_STATUS_CAPS)) {
+        return 0;
+    }
+    pos = pci_read(id, PCI_CAP_POINTER, 1) & 0xfc;
+    /* At most 48 capabilities fit: a list that is longer is a ring. */
+    for (unsigned int i = 0; i < 48 && pos >= 0x40; i++) {
+        if (pci_read(id, pos, 1) == cap) {
+            return pos;
+        }
+        pos = pci_read(id, pos + 1, 1) & 0xfc;
+    }
+    return 0;
+}
+
+/* Memory BAR nr of a function; 0 when it is none. */
+uint64_t pci_memory_bar(struct pci_id id, unsigned int nr)
+{
+    unsigned int reg = PCI_BAR0 + 4 * nr;
+    uint32_t lo = nr < 6 ? pci_read(id, reg, 4) : 1;
+    uint64_t bar = lo & ~15u;
+
+    if (lo & 1) {
+        return 0;
+    }
+    if ((lo & 6) == 4) {
+        if (nr == 5) {
+            return 0;
+        }
+        bar |= (uint64_t)pci_read(id, reg + 4, 4) << 32;
+    }
+    return bar;
+}
+
+/* ---- functions ---- */
+
+static bool same(struct pci_id a, struct pci_id b)
+{
+    return a.segment == b.segment && a.bus == b.bus && a.devfn == b.devfn;
+}
+
+struct pci_dev *pci_find(struct pci_id id)
+{
+    struct pci_dev *p;
+
+    list_for_each_entry (p, &pci_devices, list) {
+        if (same(p->id, id)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+int pci_add(struct pci_id id, bool virtual_function, struct pci_id physical)
+{
+    struct pci_dev *p = pci_find(id);
+
+    if (!p) {
+        p = xzalloc(struct pci_dev);
+        if (!p) {
+            return -ENOMEM;
+        }
+        p->id = id;
+        list_init(&p->msis);
+        list_add_tail(&p->list, &pci_devices);
+    }
+    p->virtual_function = virtual_function;
+    p->physical = physical;
+    return 0;
+}
+
+int pci_remove(struct pci_id id)
+{
+    struct pci_dev *p = pci_find(id);
+
+    if (!p) {
+        return -ENODEV;
+    }
+    if (!list_empty(&p->msis)) {
+        return -EBUSY; /* its interrupts are still mapped */
+    }
+    list_del(&p->list);
+    if (p->msix_table) {
+        iounmap((void *)(unsigned long)p->msix_table);
+    }
+    xfree(p);
+    return 0;
+}
+
+int pci_mmcfg_reserved(uint64_t base, uint16_t segment, uint8_t first, uint8_t last, bool reserved)
+{
+    for (unsigned int i = 0; i < nr_mmcfg; i++) {
+        struct mmcfg *m = &mmcfg[i];
+
+        if (m->base == base && m->segment == segment && m->first == first && m->last == last) {
+            if (!reserved) {
+                *m = mmcfg[--nr_mmcfg];
+            }
+            return 0;
+        }
+    }
+    if (!reserved) {
+        return 0;
+    }
+    if (first > last || (base & (PAGE_SIZE - 1)) != 0) {
+        return -EINVAL;
+    }
+    if (nr_mmcfg == MMCFG_MAX) {
+        return -ENODEV;
+    }
+    mmcfg[nr_mmcfg++] =
+        (struct mmcfg){.base = base, .segment = segment, .first = first, .last = last};
+    return 0;
+}

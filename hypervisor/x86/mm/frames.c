@@ -1,0 +1,139 @@
+/*
+ * Frame table, direct map and machine-to-physical table as lookups: arrays at fixed addresses,
+ * sparse, backed for RAM only (see paging.c). A frame that is no RAM belongs to DOMID_IO where the
+ * array happens to be backed.
+ */
+#include <hospes/arch.h>
+#include <hospes/lib.h>
+#include <arch/boot.h>
+#include <arch/cpufeature.h>
+#include <arch/layout.h>
+#include <arch/mm.h>
+
+#define frame_table ((struct page_info *)FRAMETABLE_START)
+
+/* Frames whose page_info shares a 2 MiB page; which of those pages exist. */
+#define CHUNK_SHIFT 16
+#define CHUNKS      ((DIRECTMAP_END - DIRECTMAP_START) >> (CHUNK_SHIFT + PAGE_SHIFT))
+static BITMAP(chunk_map, CHUNKS);
+
+void __init frame_chunk_backed(uint64_t first_mfn)
+{
+    __set_bit((unsigned int)(first_mfn >> CHUNK_SHIFT), chunk_map);
+}
+
+static bool backed(mfn_t m)
+{
+    return m.v < max_mfn && test_bit((unsigned int)(m.v >> CHUNK_SHIFT), chunk_map);
+}
+
+bool mfn_valid(mfn_t m)
+{
+    return backed(m) && READ_ONCE(frame_table[m.v].owner) != DOMID_IO;
+}
+
+struct page_info *mfn_to_page(mfn_t m)
+{
+    return &frame_table[m.v];
+}
+
+mfn_t page_to_mfn(const struct page_info *pg)
+{
+    return mfn((uint64_t)(pg - frame_table));
+}
+
+void *mfn_to_virt(mfn_t m)
+{
+    return (void *)(DIRECTMAP_START + (m.v << PAGE_SHIFT));
+}
+
+mfn_t virt_to_mfn(const void *va)
+{
+    unsigned long a = (unsigned long)va;
+
+    if (a >= XEN_VIRT_START && a < (unsigned long)_end) {
+        return mfn(__pa_image(a) >> PAGE_SHIFT);
+    }
+    ASSERT(a >= DIRECTMAP_START && a < DIRECTMAP_END);
+    return mfn((a - DIRECTMAP_START) >> PAGE_SHIFT);
+}
+
+void set_gpfn_from_mfn(mfn_t m, uint64_t gpfn)
+{
+    if (backed(m)) {
+        WRITE_ONCE(((uint64_t *)RW_M2P_START)[m.v], gpfn);
+    }
+}
+
+uint64_t get_gpfn_from_mfn(mfn_t m)
+{
+    return backed(m) ? READ_ONCE(((const uint64_t *)RW_M2P_START)[m.v]) : INVALID_M2P_ENTRY;
+}
+
+bool is_ram_range(mfn_t first, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        if (!mfn_valid(mfn_add(first, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+unsigned int arch_phys_bits(void)
+{
+    return boot_cpu.phys_bits;
+}
+
+/*
+ * Non-temporal stores, eight to a round: a cleared frame is rarely read soon, and an emulator runs
+ * these much faster than a string instruction.
+ */
+void clear_page(void *va)
+{
+    unsigned long rounds = PAGE_SIZE / 64;
+
+    __asm__ volatile("1: movnti %[zero], (%[p])\n"
+                     "movnti %[zero], 8(%[p])\n"
+                     "movnti %[zero], 16(%[p])\n"
+                     "movnti %[zero], 24(%[p])\n"
+                     "movnti %[zero], 32(%[p])\n"
+                     "movnti %[zero], 40(%[p])\n"
+                     "movnti %[zero], 48(%[p])\n"
+                     "movnti %[zero], 56(%[p])\n"
+                     "add $64, %[p]\n"
+                     "dec %[rounds]\n"
+                     "jnz 1b\n"
+                     "sfence"
+                     : [p] "+r"(va), [rounds] "+r"(rounds)
+                     : [zero] "r"(0ul)
+                     : "memory", "cc");
+}
+
+void copy_page(void *dst, const void *src)
+{
+    unsigned long rounds = PAGE_SIZE / 32, a, b, c, d;
+
+    __asm__ volatile("1: mov (%[s]), %[a]\n"
+                     "mov 8(%[s]), %[b]\n"
+                     "mov 16(%[s]), %[c]\n"
+                     "mov 24(%[s]), %[d]\n"
+                     "movnti %[a], (%[p])\n"
+                     "movnti %[b], 8(%[p])\n"
+                     "movnti %[c], 16(%[p])\n"
+                     "movnti %[d], 24(%[p])\n"
+                     "add $32, %[s]\n"
+                     "add $32, %[p]\n"
+                     "dec %[rounds]\n"
+                     "jnz 1b\n"
+                     "sfence"
+                     : [p] "+r"(dst), [s] "+r"(src), [rounds] "+r"(rounds), [a] "=&r"(a),
+                       [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
+                     :
+                     : "memory", "cc");
+}
+
+uint64_t arch_max_ram_page(void)
+{
+    return max_mfn;
+}

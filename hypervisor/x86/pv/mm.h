@@ -1,0 +1,106 @@
+/*
+ * Inside of the PV machine's memory management (x86/pv/mm_*.c). Levels are 1..4; a level-1 entry
+ * points to a data page, an entry of a higher level to a table one level lower.
+ */
+#ifndef X86_PV_MM_H
+#define X86_PV_MM_H
+
+#include <hospes/domain.h>
+#include <hospes/errno.h>
+#include <arch/layout.h>
+#include <arch/pv_mm.h>
+
+/* The ABI's mark that a user page table entry belongs to the guest's kernel: U/S is set in all. */
+#define PTE_GUEST_KERNEL BIT(52)
+
+/* In `count` of a continued batch (an ABI value that the public headers do not name). */
+#define MMU_UPDATE_PREEMPTED 0x80000000u
+
+/* What may change in an entry without any check: no reference depends on it. */
+#define PTE_FREE_BITS (PTE_NX | PTE_AVAILH | PTE_AVAIL | PTE_G | PTE_A | PTE_D | PTE_US)
+/* Levels 2..4: everything but these must be 0 in a present entry. */
+#define PTE_TABLE_ALLOWED \
+    (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAILH | PTE_NX | PTE_FRAME)
+
+static inline unsigned int type_level(uint64_t type)
+{
+    return (unsigned int)((type & PGT_TYPE_MASK) >> PGT_TYPE_SHIFT);
+}
+static inline uint64_t level_type(unsigned int level)
+{
+    return (uint64_t)level << PGT_TYPE_SHIFT;
+}
+/* Is entry i of a table of `level` the guest's to choose? */
+static inline bool is_guest_entry(unsigned int level, unsigned int i)
+{
+    return level != 4 || i < HYPERVISOR_FIRST_SLOT || i > HYPERVISOR_LAST_SLOT;
+}
+static inline pte_t *map_table(const struct page_info *pg)
+{
+    return page_to_virt(pg);
+}
+
+/* ---- mm_data.c: what level-1 entries refer to ---- */
+/*
+ * Takes the references for a present level-1 entry in a table of `owner`, mapping a frame of
+ * `pg_owner` (usually the same), and gives *e the form in which it goes into the table. A
+ * non-present entry is fine as it is. -EINVAL, -EPERM, -EBUSY, -EACCES: nothing taken.
+ */
+int pv_get_data_page(pte_t *e, struct domain *owner, struct domain *pg_owner) __must_check;
+void pv_put_data_page(pte_t e, struct domain *owner);
+/* The bits that a present level-1 entry of d must not have. */
+pte_t pv_l1_disallowed(const struct domain *d);
+/* U/S and the like, as they must be in a present level-1 entry. */
+pte_t pv_adjust_l1(pte_t e);
+/* Emulates a write of Domain 0 to a read-only device frame; false: m is none. */
+bool mmio_ro_write(paddr_t pa, uint64_t value, unsigned int bytes);
+bool mmio_ro_contains(mfn_t m);
+
+/* ---- mm_table.c: what entries of levels 2..4 refer to ---- */
+/*
+ * Takes the references of a present entry in a table of `level`. -EINVAL (also with nothing to
+ * undo), -EINTR: nothing taken. -ERESTART, -EAGAIN (see get_page_type): the lower table is partial,
+ * and its general reference is kept, as `partial` says on the next call.
+ */
+int pv_get_table(pte_t e, unsigned int level, struct domain *d, bool partial,
+                 bool preemptible) __must_check;
+
+/* ---- mm_modify.c: changing one entry of a live table ---- */
+/*
+ * Writes ne to *p, an entry of the locked table pg of current's domain or of `v`'s (whose tables
+ * they are). Level 1: frames of pg_owner. keep_ad: the accessed and dirty bits of the old entry
+ * that the CPU set meanwhile survive. 0, -EINVAL..., -ERESTART: again. A lower table that is no
+ * longer referenced is left in current's old_guest_table when that takes long.
+ */
+int pv_mod_entry(struct page_info *pg, pte_t *p, pte_t ne, bool keep_ad, struct domain *pt_owner,
+                 struct domain *pg_owner) __must_check;
+/* Puts pg (a full reference; partial: one as pv_put_table leaves it) off to
+ * pv_put_old_guest_table. */
+void pv_defer_put(struct page_info *pg, bool partial);
+
+/* ---- mm_walk.c ---- */
+/* The guest entry that maps va in v's current table. NULL: a level above is not there. The frame of
+ * its level-1 table is put into *table. No reference is taken: check what you find. */
+pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table);
+/* The same in the kernel's table, whatever mode v is in. */
+pte_t *pv_walk_kernel_l1(struct vcpu *v, unsigned long va, mfn_t *table);
+
+/* ---- mm_space.c, mm_desc.c ---- */
+/* What lies behind absent pages of a GDT. */
+pte_t pv_zero_gdt_entry(void);
+/* The CPU touched byte `offset` of v's LDT, v is current: maps the page; false: it cannot be. */
+bool pv_map_ldt_page(struct vcpu *v, unsigned int offset);
+
+/* ---- mm_emulate.c ---- */
+/* A guest kernel's write faulted at cr2 on a present, read-only page: true when it was emulated. */
+bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs);
+
+/* ---- CPUs ---- */
+/* The CPUs on which the vcpus of the guest's bitmap run. -EFAULT. */
+int pv_vcpumask_to_cpus(struct domain *d, unsigned long guest_addr, cpumask_t *out) __must_check;
+/* The domain that a hypercall's foreign-domain argument means; NULL: none. */
+struct domain *pv_page_owner(domid_t id);
+/* May `caller` change or map memory of `target`? */
+bool pv_may_map(const struct domain *caller, const struct domain *target);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * Validating and devalidating whole tables: what the type references PGT_L1..L4 and PGT_SEGDESC
+ * mean. A validated table's present entries all hold their references; one that is being
+ * (de)validated holds those of entries [0, nr_validated), and with PARTIAL_ENTRY the general
+ * reference of a lower table that is itself partial. Level 1 is done in one go, levels 2 to 4 can
+ * be preempted between entries. Read first: core/page_type.c.
+ */
+#include <hospes/arch.h>
+#include <hospes/hypercall.h>
+#include <hospes/lib.h>
+#include "mm.h"
+
+/* ---- level 1 ---- */
+
+static int validate_l1(struct page_info *pg, struct domain *d)
+{
+    pte_t *table = map_table(pg);
+
+    for (unsigned int i = 0; i < PTES_PER_TABLE; i++) {
+        pte_t old = READ_ONCE(table[i]), e = old;
+        int rc = (e & PTE_P) ? pv_get_data_page(&e, d, d) : 0;
+
+        if (rc != 0) {
+            while (i-- > 0) {
+                pv_put_data_page(table[i], d);
+            }
+            return -EINVAL;
+        }
+        if (e != old) {
+            WRITE_ONCE(table[i], e);
+        }
+    }
+    return 0;
+}
+
+static void devalidate_l1(struct page_info *pg, struct domain *d)
+{
+    pte_t *table = map_table(pg);
+
+    for (unsigned int i = 0; i < PTES_PER_TABLE; i++) {
+        pv_put_data_page(READ_ONCE(table[i]), d);
+    }
+}
+
+/* ---- levels 2 to 4 ---- */
+
+int pv_get_table(pte_t e, unsigned int level, struct domain *d, bool partial, bool preemptible)
+{
+    mfn_t m = pte_mfn(e);
+    struct page_info *pg;
+    int rc;
+
+    if (e & ~PTE_TABLE_ALLOWED) {
+        return -EINVAL;
+    }
+    if (!partial && (!mfn_valid(m) || !get_page(mfn_to_page(m), d))) {
+        return -EINVAL;
+    }
+    pg = mfn_to_page(m);
+    rc = get_page_type(pg, level_type(level - 1), preemptible && level > 2);
+    if (rc != 0 && rc != -ERESTART && rc != -EAGAIN && !partial) {
+        put_page(pg);
+    }
+    return rc;
+}
+
+/* Drops what pv_get_table took. 0; -EINTR: nothing done; -ERESTART: it has become partial. */
+static int put_table(pte_t e, unsigned int level, bool preemptible)
+{
+    struct page_info *pg = mfn_to_page(pte_mfn(e));
+    int rc = put_page_type(pg, preemptible && level > 2);
+
+    if (rc == 0) {
+        put_page(pg);
+    }
+    return rc;
+}
+
+static int put_partial_table(pte_t e, bool preemptible)
+{
+    struct page_info *pg = mfn_to_page(pte_mfn(e));
+    int rc = put_page_type_partial(pg, preemptible);
+
+    if (rc == 0) {
+        put_page(pg);
+    }
+    return rc;
+}
+
+static int validate_entry(pte_t *p, unsigned int level, struct domain *d, bool partial,
+                          bool preemptible)
+{
+    pte_t e = READ_ONCE(*p);
+    int rc;
+
+    if (!(e & PTE_P)) {
+        return 0; /* a table whose entries are being validated is not written by anybody */
+    }
+    rc = pv_get_table(e, level, d, partial, preemptible);
+    if (rc == 0 && !(e & PTE_US)) {
+        WRITE_ONCE(*p, e | PTE_US);
+    }
+    return rc;
+}
+
+static int validate_table(struct page_info *pg, unsigned int level, struct domain *d,
+                          bool preemptible)
+{
+    pte_t *table = map_table(pg);
+    unsigned int first = pg->nr_validated, i;
+    bool partial = (pg->partial_flags & PARTIAL_ENTRY) != 0;
+    int rc = 0;
+
+    for (i = first; i < PTES_PER_TABLE; i++) {
+        if (!is_guest_entry(level, i)) {
+            continue;
+        }
+        if (preemptible && i > first && hypercall_preempt_check()) {
+            rc = -EINTR;
+            break;
+        }
+        rc = validate_entry(&table[i], level, d, partial, preemptible);
+        if (rc != 0) {
+            break;
+        }
+        partial = false;
+    }
+    if (rc == 0) {
+        if (level == 4) {
+            init_guest_l4(table, d);
+        }
+        return 0;
+    }
+    partial = partial || rc == -ERESTART || rc == -EAGAIN;
+    pg->nr_validated = (uint16_t)i;
+    pg->partial_flags = partial ? PARTIAL_ENTRY : 0;
+    if (rc == -EINTR) {
+        return i != 0 || partial ? -ERESTART : -EINTR;
+    }
+    return rc == -ERESTART ? rc : -EINVAL;
+}
+
+static int devalidate_table(struct page_info *pg, unsigned int level, bool preemptible)
+{
+    const pte_t *table = map_table(pg);
+    unsigned int i = pg->nr_validated;
+
+    if (pg->partial_flags & PARTIAL_ENTRY) {
+        if (put_partial_table(table[i], preemptible) != 0) {
+            return -ERESTART;
+        }
+        pg->partial_flags = 0;
+    }
+    while (i > 0) {
+        int rc = 0;
+
+        if (preemptible && i < pg->nr_validated && hypercall_preempt_check()) {
+            pg->nr_validated = (uint16_t)i;
+            return -ERESTART;
+        }
+        i--;
+        if (is_guest_entry(level, i) && (table[i] & PTE_P)) {
+            rc = put_table(table[i], level, preemptible);
+        }
+        if (rc != 0) {
+            bool begun = i + 1 < PTES_PER_TABLE || rc == -ERESTART;
+
+            pg->partial_flags = rc == -ERESTART ? PARTIAL_ENTRY : 0;
+            pg->nr_validated = (uint16_t)(rc == -ERESTART ? i : i + 1);
+            return begun ? -ERESTART : -EINTR;
+        }
+    }
+    pg->nr_validated = 0;
+    return 0;
+}
+
+/* ---- descriptor tables ---- */
+
+static int validate_descriptors(struct page_info *pg)
+{
+    uint64_t *desc = page_to_virt(pg);
+
+    for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*desc); i++) {
+        uint64_t d = READ_ONCE(desc[i]), checked = d;
+
+        if (!pv_check_descriptor(&checked)) {
+            return -EINVAL;
+        }
+        if (checked != d) {
+            WRITE_ONCE(desc[i], checked);
+        }
+    }
+    return 0;
+}
+
+/* ---- the architecture's part of page_type.c ---- */
+
+int arch_validate_page(struct page_info *pg, uint64_t type, bool preemptible)
+{
+    struct domain *d = domain_by_id(page_owner_id(pg));
+
+    if (!d || d->is_hvm) {
+        return -EINVAL;
+    }
+    if (type == PGT_SEGDESC) {
+        return validate_descriptors(pg);
+    }
+    return type == PGT_L1 ? validate_l1(pg, d)
+                          : validate_table(pg, type_level(type), d, preemptible);
+}
+
+int arch_devalidate_page(struct page_info *pg, uint64_t type, bool preemptible)
+{
+    if (type == PGT_L1) {
+        devalidate_l1(pg, domain_by_id(page_owner_id(pg)));
+        return 0;
+    }
+    return devalidate_table(pg, type_level(type), preemptible);
+}

@@ -1,0 +1,232 @@
+/*
+ * cache.c: unpacked kernels, kept in a folder, so that only a kernel's first guest waits for it.
+ *
+ * Read builder.h first. An entry is named after the kernel file's device, inode, size and times of
+ * change, so a kernel that is replaced is a miss. It consists of the unpacked kernel and a trailer.
+ * Entries appear by rename, written out to the disk before, so one that is there is whole. The
+ * folder belongs to the caller and is closed to others: what is in it is trusted as much as the
+ * caller's own memory. It is locked while a kernel is unpacked: who wants the same kernel waits for
+ * it.
+ */
+#include "libxenctrl/builder/builder.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MOST_ENTRIES 8
+
+/* The end of an entry. */
+struct trailer {
+    char magic[8]; /* "HSPKERN1" */
+    uint64_t size; /* of the kernel before it */
+    char format[24];
+};
+#define MAGIC "HSPKERN1"
+
+/* Make the folder and those above it. */
+static int make_dirs(const char *path)
+{
+    char copy[4096];
+
+    if ((size_t)snprintf(copy, sizeof(copy), "%s", path) >= sizeof(copy)) {
+        return -ENAMETOOLONG;
+    }
+    for (char *p = copy + 1; *p != '\0'; p++) {
+        if (*p == '/') {
+            *p = '\0';
+            (void)mkdir(copy, 0755);
+            *p = '/';
+        }
+    }
+    return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* The folder's descriptor, or -1: there is none that can be trusted. */
+static int open_dir(const char *path)
+{
+    struct stat st;
+    int dir;
+
+    if (make_dirs(path) < 0) {
+        return -1;
+    }
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0) {
+        return -1;
+    }
+    if (fstat(dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
+        (void)close(dir);
+        return -1;
+    }
+    return dir;
+}
+
+static void name_entry(struct xc_cache *cache, const struct stat *st)
+{
+    (void)snprintf(cache->name, sizeof(cache->name), "k-%llx-%llx-%llx-%llx.%lx-%llx.%lx",
+                   (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+                   (unsigned long long)st->st_size, (unsigned long long)st->st_mtim.tv_sec,
+                   (unsigned long)st->st_mtim.tv_nsec, (unsigned long long)st->st_ctim.tv_sec,
+                   (unsigned long)st->st_ctim.tv_nsec);
+}
+
+/* Is this file a whole entry? */
+static bool check_entry(int fd, struct trailer *trailer)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+           st.st_size > (off_t)sizeof(*trailer) &&
+           pread(fd, trailer, sizeof(*trailer), st.st_size - (off_t)sizeof(*trailer)) ==
+               (ssize_t)sizeof(*trailer) &&
+           memcmp(trailer->magic, MAGIC, sizeof(trailer->magic)) == 0 &&
+           trailer->size == (uint64_t)st.st_size - sizeof(*trailer) &&
+           trailer->size <= XC_MOST_UNPACKED &&
+           memchr(trailer->format, '\0', sizeof(trailer->format)) != NULL;
+}
+
+static bool open_entry(struct xc_cache *cache, struct xc_image *image)
+{
+    struct trailer trailer;
+    void *data;
+    int fd = openat(cache->dir, cache->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (!check_entry(fd, &trailer)) {
+        (void)close(fd);
+        (void)unlinkat(cache->dir, cache->name, 0);
+        return false;
+    }
+    data = mmap(NULL, trailer.size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) {
+        (void)close(fd);
+        return false;
+    }
+    (void)futimens(fd, NULL); /* it was used now: pruning goes by this */
+    *image = (struct xc_image){
+        .fd = fd, .data = data, .size = trailer.size, .mapped = trailer.size, .cached = true};
+    memcpy(image->format, trailer.format, sizeof(image->format));
+    return true;
+}
+
+bool xc_cache_find(struct xc_cache *cache, const char *dir, const struct stat *source,
+                   struct xc_image *image)
+{
+    *cache = (struct xc_cache){.dir = -1, .file = -1};
+    if (dir == NULL) {
+        dir = XC_KERNEL_CACHE;
+    }
+    if (dir[0] == '\0') {
+        return false;
+    }
+    cache->dir = open_dir(dir);
+    if (cache->dir < 0) {
+        return false;
+    }
+    name_entry(cache, source);
+    if (open_entry(cache, image)) {
+        return true;
+    }
+    (void)flock(cache->dir, LOCK_EX);
+    return open_entry(cache, image); /* somebody else may have unpacked it meanwhile */
+}
+
+int xc_cache_create(struct xc_cache *cache)
+{
+    int fd;
+
+    if (cache->dir >= 0) {
+        (void)snprintf(cache->temporary, sizeof(cache->temporary), "t-%ld", (long)getpid());
+        (void)unlinkat(cache->dir, cache->temporary, 0);
+        fd = openat(cache->dir, cache->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            cache->file = fd;
+            return fd;
+        }
+    }
+    fd = memfd_create("kernel", MFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Keep the entries used last; the others make room. Files of dead unpackers go too. */
+static void prune(int dir_fd)
+{
+    struct {
+        char name[128];
+        struct timespec used;
+    } keep[MOST_ENTRIES];
+    unsigned int n = 0;
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        (void)(fd >= 0 && close(fd));
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        unsigned int oldest = 0, i;
+        struct stat st;
+
+        if (strncmp(entry->d_name, "t-", 2) == 0) {
+            (void)unlinkat(dir_fd, entry->d_name, 0); /* the lock is ours: nobody is at work */
+        }
+        if (strncmp(entry->d_name, "k-", 2) != 0 || strlen(entry->d_name) >= sizeof(keep[0].name) ||
+            fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+            continue;
+        }
+        if (n < MOST_ENTRIES) {
+            i = n++;
+        } else {
+            for (i = 1; i < n; i++) {
+                if (keep[i].used.tv_sec < keep[oldest].used.tv_sec) {
+                    oldest = i;
+                }
+            }
+            i = oldest;
+            if (st.st_mtim.tv_sec < keep[i].used.tv_sec) {
+                (void)unlinkat(dir_fd, entry->d_name, 0);
+                continue;
+            }
+            (void)unlinkat(dir_fd, keep[i].name, 0);
+        }
+        memcpy(keep[i].name, entry->d_name, strlen(entry->d_name) + 1);
+        keep[i].used = st.st_mtim;
+    }
+    (void)closedir(dir);
+}
+
+void xc_cache_publish(struct xc_cache *cache, uint64_t size, const char *format)
+{
+    struct trailer trailer = {.magic = MAGIC, .size = size};
+
+    if (cache->file < 0) {
+        return;
+    }
+    (void)snprintf(trailer.format, sizeof(trailer.format), "%s", format);
+    if (pwrite(cache->file, &trailer, sizeof(trailer), (off_t)size) == (ssize_t)sizeof(trailer) &&
+        fdatasync(cache->file) == 0 &&
+        renameat(cache->dir, cache->temporary, cache->dir, cache->name) == 0) {
+        cache->file = -1;
+        prune(cache->dir);
+    }
+}
+
+void xc_cache_done(struct xc_cache *cache)
+{
+    if (cache->file >= 0) {
+        (void)unlinkat(cache->dir, cache->temporary, 0);
+        cache->file = -1;
+    }
+    if (cache->dir >= 0) {
+        (void)close(cache->dir); /* and with it goes the lock */
+        cache->dir = -1;
+    }
+}

@@ -1,0 +1,36 @@
+# make test and make soak. Lists that components append to (TAP on stdout, see tests/run):
+#
+#   UNIT_TESTS     host programs, run from the top of the tree
+#   FUZZ_TESTS     the same, for fuzzers with their seed corpus and a limit of their own well below three minutes
+#   GUEST_TESTS    small kernels (ELF) that run as Domain 0, FILE[:option=value...]; options: see tests/system/guest.py
+#
+# System tests are all tests/system/test_*.py; the long ones, tests/system/soak_*.py, belong to make soak.
+# make test TESTS='unit guests' runs only these kinds.
+
+FUZZ_TESTS  :=
+GUEST_TESTS :=
+TESTS       ?= unit fuzz guests system
+
+SYSTEM_TESTS = $(sort $(wildcard tests/system/test_*.py))
+SOAK_TESTS   = $(sort $(wildcard tests/system/soak_*.py))
+TEST_FILES   = $(UNIT_TESTS) $(FUZZ_TESTS) $(foreach t,$(GUEST_TESTS),$(firstword $(subst :, ,$(t))))
+LIST_unit    = $(UNIT_TESTS)
+LIST_fuzz    = $(FUZZ_TESTS)
+LIST_guests  = $(GUEST_TESTS)
+LIST_system  = $(SYSTEM_TESTS)
+
+# What the lists hold is known only after every build.mk was read: hence make once more. Set-up comes first, as
+# what is built depends on what it installs.
+.PHONY: test soak test-files
+test-files:
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(TEST_FILES)
+
+test:
+	@$(MAKE) --no-print-directory $(if $(filter system,$(TESTS)),setup-disks,setup)
+	@$(MAKE) --no-print-directory test-files
+	@$(PYTHON) tests/run $(foreach k,$(TESTS),--$(k) $(LIST_$(k)))
+
+soak:
+	@$(MAKE) --no-print-directory setup-disks
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/run --system $(SOAK_TESTS)

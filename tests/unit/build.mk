@@ -1,0 +1,9 @@
+# Host-side tests of the hypervisor's portable part. A test includes or links what it tests; what it
+# needs besides is played by the test itself.
+
+HV_TEST_FLAGS := -Ihypervisor/include -D__XEN_TOOLS__ -DCONFIG_DEBUG -Wno-nested-externs
+
+$(B)/tests/unit/page_type: tests/unit/page_type.c hypervisor/core/page_type.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(HV_TEST_FLAGS) -Ihypervisor/x86/include -o $@ $< -lcmocka -lpthread
+UNIT_TESTS += $(B)/tests/unit/page_type

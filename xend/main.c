@@ -1,0 +1,218 @@
+/*
+ * xend: the management daemon. Manual: docs/man/xend.8.
+ *
+ * Read next: api.c (what can be asked), life.h (what then happens), record.h (why xend may be
+ * killed at any moment), domain.h (who may change what).
+ */
+#include "xend/events.h"
+#include "xend/http.h"
+#include "xend/lib/alloc.h"
+#include "xend/lib/xmlrpc.h"
+#include "xend/log.h"
+#include "xend/loop.h"
+#include "xend/record.h"
+#include "xend/recover.h"
+#include "xend/session.h"
+#include "xend/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "xend: the management daemon of Hospes\n"
+    "\n"
+    "  xend [options] [start | stop | status]\n"
+    "\n"
+    "  start            run in the background (the default is the foreground)\n"
+    "  stop, status     end the one that runs, or say whether one does\n"
+    "  -c, --config FILE      settings, instead of " XEND_CONF "\n"
+    "  -s, --socket PATH      socket of the API\n"
+    "  -d, --state-dir PATH   where records of domains are kept\n"
+    "  -x, --store PATH       socket of xenstored\n"
+    "  -l, --log FILE         log; without it standard error\n"
+    "  -h, --help\n";
+
+/* The lock names the running xend: two with one state folder would destroy each other's work. */
+static int take_lock(int *fd, struct error *err)
+{
+    auto_str path = xprintf("%s/lock", settings.state_dir);
+    char pid[16];
+
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*fd < 0) {
+        return fail(err, errno, "The lock %s cannot be opened: %s.", path, strerror(errno));
+    }
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        return fail(err, EBUSY, "Another xend is running: xend stop ends it.");
+    }
+    snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+    if (ftruncate(*fd, 0) != 0 || pwrite(*fd, pid, strlen(pid), 0) < 0) {
+        return fail(err, errno, "The lock %s cannot be written: %s.", path, strerror(errno));
+    }
+    return 0;
+}
+
+/* The process that holds the lock, or 0. */
+static pid_t running_pid(void)
+{
+    auto_str path = xprintf("%s/lock", settings.state_dir);
+    char text[16] = "";
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    pid_t pid = 0;
+
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && pread(fd, text, sizeof(text) - 1, 0) > 0) {
+        pid = (pid_t)atoi(text);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return pid;
+}
+
+static int stop_running(void)
+{
+    pid_t pid = running_pid();
+
+    if (pid <= 0) {
+        puts("xend is not running.");
+        return 0;
+    }
+    kill(pid, SIGTERM);
+    for (int i = 0; i < 100 && running_pid() == pid; i++) {
+        usleep(100000);
+    }
+    return running_pid() == pid;
+}
+
+static void *autostart_thread(void *arg)
+{
+    autostart();
+    return NULL;
+}
+
+/* Domain 0's own nodes, which every listing tool looks for. */
+static void name_dom0(void)
+{
+    struct error err;
+    auto_session s = NULL;
+
+    if (session_get(&s, &err) == 0 && !xsc_exists(s->xs, XSC_NO_TX, "/local/domain/0/name")) {
+        xsc_write_str(s->xs, XSC_NO_TX, "/local/domain/0/name", "Domain-0");
+        xsc_write_str(s->xs, XSC_NO_TX, "/local/domain/0/domid", "0");
+    }
+}
+
+static int run(struct error *err)
+{
+    pthread_t thread;
+    int lock, rc = record_init(err);
+
+    rc = rc ? rc : take_lock(&lock, err);
+    rc = rc ? rc : log_open(settings.log_file, err);
+    rc = rc ? rc : xmlrpc_library_init(err);
+    if (rc != 0) {
+        return rc;
+    }
+    loop_block_signals();
+    rc = recover(err);
+    if (rc != 0) {
+        return rc;
+    }
+    name_dom0();
+    rc = http_start(err);
+    if (rc == 0 && pthread_create(&thread, NULL, autostart_thread, NULL) == 0) {
+        pthread_detach(thread);
+    }
+    rc = rc ? rc : loop_run(err);
+    log_info("xend ends.");
+    http_stop();
+    events_stop();
+    return rc;
+}
+
+static int parse(int argc, char **argv, const char **config, const char **command)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"socket", required_argument, NULL, 's'},
+        {"state-dir", required_argument, NULL, 'd'},
+        {"store", required_argument, NULL, 'x'},
+        {"log", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    char **fields[128] = {
+        ['s'] = &settings.socket,
+        ['d'] = &settings.state_dir,
+        ['x'] = &settings.store,
+        ['l'] = &settings.log_file,
+    };
+    bool second = *config != NULL; /* the command line goes over the file: it is read twice */
+    int c;
+
+    optind = 1;
+    while ((c = getopt_long(argc, argv, "c:s:d:x:l:h", options, NULL)) != -1) {
+        if (c == 'h') {
+            fputs(usage, stdout);
+            exit(0);
+        }
+        if (c == 'c' && !second) {
+            *config = optarg;
+        } else if (c == '?') {
+            return -EINVAL;
+        } else if (c != 'c') {
+            str_set(fields[c], optarg);
+        }
+    }
+    *command = optind < argc ? argv[optind] : "";
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const char *config = NULL, *command = "";
+    struct error err = {0};
+    bool named;
+    int rc;
+
+    settings_init();
+    if (parse(argc, argv, &config, &command) != 0) {
+        fputs(usage, stderr);
+        return 2;
+    }
+    named = config != NULL;
+    config = named ? config : XEND_CONF;
+    rc = settings_read(config, !named, &err);
+    if (rc == 0) {
+        parse(argc, argv, &config, &command);
+        rc = settings_check(&err);
+    }
+    if (rc == 0 && strcmp(command, "stop") == 0) {
+        return stop_running();
+    }
+    if (rc == 0 && strcmp(command, "status") == 0) {
+        pid_t pid = running_pid();
+
+        printf(pid > 0 ? "xend is running (process %d).\n" : "xend is not running.\n", (int)pid);
+        return pid > 0 ? 0 : 3;
+    }
+    if (rc == 0 && strcmp(command, "start") == 0 && daemon(0, settings.log_file == NULL) != 0) {
+        rc = fail(&err, errno, "xend cannot go into the background: %s.", strerror(errno));
+    }
+    rc = rc ? rc : run(&err);
+    if (rc != 0) {
+        fprintf(stderr, "xend: %s\n", err.msg);
+        log_error("%s", err.msg);
+    }
+    /* Threads of running requests are not waited for: xend may end at any moment. */
+    fflush(NULL);
+    _exit(rc ? 1 : 0);
+}

@@ -1,0 +1,93 @@
+/*
+ * The pool of sessions. Contract: session.h.
+ */
+#include "xend/session.h"
+
+#include "xend/lib/alloc.h"
+#include "xend/settings.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOLED 8
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct session *pool;
+static unsigned pooled;
+
+static void session_close(struct session *s)
+{
+    xc_close(s->xc);
+    xsc_close(s->xs);
+    free(s);
+}
+
+int session_get(struct session **out, struct error *err)
+{
+    struct session *s;
+    char why[256] = "";
+    int rc;
+
+    pthread_mutex_lock(&lock);
+    s = pool;
+    if (s != NULL) {
+        pool = s->next;
+        pooled--;
+    }
+    pthread_mutex_unlock(&lock);
+    if (s != NULL) {
+        *out = s;
+        return 0;
+    }
+    s = xalloc(sizeof(*s));
+    rc = xc_open(&s->xc, why, sizeof(why));
+    if (rc != 0) {
+        free(s);
+        return fail(err, -rc, "%s", why[0] ? why : "The hypervisor does not answer.");
+    }
+    rc = xsc_open(&s->xs, settings.store);
+    if (rc != 0) {
+        xc_close(s->xc);
+        free(s);
+        return fail(err, -rc, "The store does not answer (%s): start xenstored.", strerror(-rc));
+    }
+    *out = s;
+    return 0;
+}
+
+void session_put(struct session *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&lock);
+    if (pooled < POOLED) {
+        s->next = pool;
+        pool = s;
+        pooled++;
+        s = NULL;
+    }
+    pthread_mutex_unlock(&lock);
+    if (s != NULL) {
+        session_close(s);
+    }
+}
+
+void session_drain(void)
+{
+    while (pool != NULL) {
+        struct session *s = pool;
+
+        pool = s->next;
+        pooled--;
+        session_close(s);
+    }
+}
+
+void session_cleanup(struct session **slot)
+{
+    session_put(*slot);
+    *slot = NULL;
+}

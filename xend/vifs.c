@@ -1,0 +1,100 @@
+/*
+ * Network cards on Linux's netback. Contract: device.h. Nodes: <xen/io/netif.h>.
+ *
+ * netback makes the interface vifX.Y as soon as it sees the backend's folder, and lets packets
+ * through once hotplug-status says "connected": in between it is put on its bridge.
+ */
+#include "xend/device.h"
+
+#include "network/bridge.h"
+#include "xend/lib/alloc.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_BACK 40
+
+struct pairs {
+    const char *list[MAX_BACK];
+    unsigned n;
+};
+
+static void add(struct pairs *p, const char *name, const char *value)
+{
+    if (value != NULL && p->n + 3 < MAX_BACK) {
+        p->list[p->n++] = name;
+        p->list[p->n++] = value;
+        p->list[p->n] = NULL;
+    }
+}
+
+int vif_add(struct session *s, struct domain *d, const struct vif_spec *vif, uint32_t id,
+            struct error *err)
+{
+    struct device dev = {"vif", id};
+    auto_str front_path = xprintf("/local/domain/%d/device/vif/%u", d->rec.domid, id);
+    auto_str back_path = xprintf("/local/domain/0/backend/vif/%d/%u", d->rec.domid, id);
+    auto_str domid = xprintf("%d", d->rec.domid);
+    auto_str handle = xprintf("%u", id);
+    auto_str rate = NULL;
+    uint64_t bytes, interval;
+    struct pairs front = {.n = 0}, back = {.n = 0};
+
+    if (vif->rate != NULL && vif_rate(vif->rate, &bytes, &interval) == 0) {
+        rate = xprintf("%" PRIu64 ",%" PRIu64, bytes, interval);
+    }
+    add(&front, "backend", back_path);
+    add(&front, "backend-id", "0");
+    add(&front, "state", "1");
+    add(&front, "handle", handle);
+    add(&front, "mac", vif->mac);
+    add(&back, "frontend", front_path);
+    add(&back, "frontend-id", domid);
+    add(&back, "online", "1");
+    add(&back, "state", "1");
+    add(&back, "handle", handle);
+    add(&back, "mac", vif->mac);
+    add(&back, "type", "vif");
+    add(&back, "bridge", vif->bridge);
+    add(&back, "ip", vif->ip);
+    add(&back, "vifname", vif->vifname);
+    add(&back, "rate", rate);
+    add(&back, "script", vif->script ? vif->script : "vif-bridge");
+    return device_write(s, d->rec.domid, dev, front.list, back.list, err);
+}
+
+int vif_attach(struct session *s, struct domain *d, const struct vif_spec *vif, uint32_t id,
+               struct error *err)
+{
+    auto_str ifname = xprintf("vif%d.%u", d->rec.domid, id);
+    auto_str status = xprintf("/local/domain/0/backend/vif/%d/%u/hotplug-status", d->rec.domid, id);
+    auto_str bridge = xstrdup(vif->bridge);
+    struct net_attach attach = {.ifname = ifname, .rename = vif->vifname};
+    int rc = bridge == NULL ? net_default_bridge(&bridge, err) : 0;
+
+    attach.bridge = bridge;
+    rc = rc ? rc : net_attach(&attach, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = xsc_write_str(s->xs, XSC_NO_TX, status, "connected");
+    return rc ? fail(err, -rc, "The store did not take hotplug-status of %s: %s.", ifname,
+                     strerror(-rc))
+              : 0;
+}
+
+uint32_t vif_free_id(struct session *s, const struct domain *d)
+{
+    uint32_t *ids, free_id = 0;
+    size_t n = device_ids(s, d->rec.domid, "vif", &ids);
+
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] == free_id) {
+            free_id++;
+            i = (size_t)-1; /* look at all again */
+        }
+    }
+    free(ids);
+    return free_id;
+}

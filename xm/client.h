@@ -1,0 +1,35 @@
+/*
+ * Speaking to xend: XML-RPC calls and the event stream, over its UNIX socket or localhost TCP.
+ */
+#ifndef XM_CLIENT_H
+#define XM_CLIENT_H
+
+#include "xend/lib/error.h"
+#include "xend/lib/value.h"
+
+#include <stdbool.h>
+
+/*
+ * Where xend is: a socket's path, or http://:SECRET@127.0.0.1:PORT. NULL: $XEND_SERVER, or the
+ * usual socket.
+ */
+void client_server(const char *server);
+
+/*
+ * Call a method; takes over args (a list, or NULL for none). Returns 0 with *result (which may be
+ * NULL if the answer is not wanted), or -errno with the sentence: -ECONNREFUSED: xend does not
+ * answer; -ESRCH: it knows no such domain; -EREMOTEIO: it refused.
+ */
+int client_call(const char *method, struct value *args, struct value **result, struct error *err);
+
+/* Arguments as a list: 's' a string, 'i' an int, 'v' a struct value * that is taken over. */
+struct value *client_args(const char *types, ...);
+
+/*
+ * Follow the events (of one domain, or of all if domain is NULL): each is given to on_event as JSON
+ * text, until that returns false or *stop becomes true. 0 or -errno
+ */
+int client_events(const char *domain, bool (*on_event)(const char *json, void *arg), void *arg,
+                  const volatile bool *stop, struct error *err);
+
+#endif
