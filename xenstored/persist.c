@@ -275,6 +275,25 @@ static int open_logs(const char *dir)
     return 0;
 }
 
+void persist_forget(void)
+{
+    for (int i = 0; i < 2; i++) {
+        if (files[i].head) {
+            munmap(files[i].head, files[i].size);
+        }
+        if (files[i].fd >= 0) {
+            close(files[i].fd);
+        }
+        files[i] = (struct log_file){.fd = -1};
+    }
+    current = NULL;
+    replay_forget();
+    if (persist_io != &io_memory) {
+        munmap(persist_io, sizeof(*persist_io));
+        persist_io = &io_memory;
+    }
+}
+
 int persist_open(const char *dir, bool adopt_sockets)
 {
     bool valid[2];

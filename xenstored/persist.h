@@ -56,6 +56,9 @@ extern struct persist_io *persist_io;
  */
 int persist_open(const char *dir, bool adopt_sockets);
 
+/* Lets go of the files, as they are; nothing is persisted from now on. */
+void persist_forget(void);
+
 /* Everything logged since the last commit becomes valid. */
 void persist_commit(void);
 
