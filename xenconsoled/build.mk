@@ -25,3 +25,4 @@ $(B)/tests/xenconsoled-fake: $(XENCONSOLED_TEST_OBJ) $(B)/libxsclient.a
 	$(CC) $(TEST_CFLAGS) $^ -lutil -o $@
 
 INSTALL += $(B)/bin/xenconsoled:/usr/sbin/xenconsoled
+INSTALL += xenconsoled/start:/etc/hospes/start.d/15-xenconsoled

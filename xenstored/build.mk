@@ -72,3 +72,4 @@ $(XENSTORED_PY): $(wildcard tests/unit/xenstored/*.py) $(B)/tests/xenstored-fake
 UNIT_TESTS += $(XENSTORED_PY)
 
 INSTALL += $(B)/bin/xenstored:/usr/sbin/xenstored
+INSTALL += xenstored/start:/etc/hospes/start.d/10-xenstored
