@@ -73,3 +73,12 @@ UNIT_TESTS += $(XENSTORED_PY)
 
 INSTALL += $(B)/bin/xenstored:/usr/sbin/xenstored
 INSTALL += xenstored/start:/etc/hospes/start.d/10-xenstored
+
+# Beside Debian's: bench/xenstore/run
+$(B)/bench/xsbench: bench/xenstore/xsbench.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $< -o $@
+
+.PHONY: bench-xenstore
+bench-xenstore: $(B)/bin/xenstored $(B)/bench/xsbench $(B)/tests/fakexen.so
+	bench/xenstore/run

@@ -82,24 +82,20 @@ static void take_ports(void)
 static int wait_events(struct epoll_event *events, int wait)
 {
     static int eager; /* how often it was so lately, 0 to EAGER_MAX */
-    uint64_t start, now;
+    uint64_t start = now_ns();
     int n = 0;
 
-    if (wait == 0) {
-        return epoll_wait(epoll_fd, events, EVENTS, 0);
+    while (wait != 0 && eager > 0 && n == 0 && now_ns() - start < SPIN_NS) {
+        n = epoll_wait(epoll_fd, events, EVENTS, 0);
     }
-    start = now_ns();
-    do {
-        n = epoll_wait(epoll_fd, events, EVENTS, eager > 0 ? 0 : wait);
-        now = now_ns();
-    } while (n == 0 && eager > 0 && now - start < SPIN_NS);
-    if (n > 0 && now - start < SPIN_NS) {
-        eager = eager < EAGER_MAX ? eager + 1 : eager;
-    } else if (eager > 0) {
-        eager -= n > 0 ? 1 : EAGER_LOSS;
+    if (n == 0) {
+        eager = eager > EAGER_LOSS ? eager - EAGER_LOSS : 0;
+        n = epoll_wait(epoll_fd, events, EVENTS, wait);
     }
-    eager = eager < 0 ? 0 : eager;
-    return n > 0 ? n : epoll_wait(epoll_fd, events, EVENTS, wait);
+    if (n > 0 && eager < EAGER_MAX && now_ns() - start < SPIN_NS) {
+        eager++;
+    }
+    return n;
 }
 
 void loop_turn(int max_wait_ms)
