@@ -7,7 +7,7 @@
 # System tests are all tests/system/test_*.py; the long ones, tests/system/soak_*.py, belong to make soak.
 # make test TESTS='unit guests' runs only these kinds.
 
-FUZZ_TESTS  :=
+FUZZ_TESTS  ?=
 GUEST_TESTS :=
 TESTS       ?= unit fuzz guests system
 
@@ -19,18 +19,18 @@ LIST_fuzz    = $(FUZZ_TESTS)
 LIST_guests  = $(GUEST_TESTS)
 LIST_system  = $(SYSTEM_TESTS)
 
+# What the lists hold is known only after every build.mk was read: hence make once more. Set-up comes first, as
+# what is built depends on what it installs.
 .PHONY: test soak test-files
-test-files: all $(TEST_FILES)
-	@:
+test-files:
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(TEST_FILES)
 
-# Set-up first: what is built depends on what it installs.
 test:
 	@$(MAKE) --no-print-directory $(if $(filter system,$(TESTS)),setup-disks,setup)
-	@$(MAKE) --no-print-directory -j$$(nproc) all
-	@$(MAKE) --no-print-directory -j$$(nproc) test-files
+	@$(MAKE) --no-print-directory test-files
 	@$(PYTHON) tests/run $(foreach k,$(TESTS),--$(k) $(LIST_$(k)))
 
 soak:
 	@$(MAKE) --no-print-directory setup-disks
-	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@$(MAKE) --no-print-directory all
 	@$(PYTHON) tests/run --system $(SOAK_TESTS)

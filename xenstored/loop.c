@@ -96,4 +96,5 @@ void loop_turn(int max_wait_ms)
     ring_run();
     conn_flush_all();
     liveupdate_run();
+    persist_maintain();
 }

@@ -13,6 +13,7 @@
 #include "xenstored/record.h"
 #include "xenstored/trace.h"
 #include "xenstored/transport.h"
+#include "xenstored/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,13 +84,15 @@ static void start_domains(const struct options *o, bool restored)
 /* Loads the state, or makes an empty store. True if there was a state. */
 static bool start_store(const struct options *o)
 {
+    struct path root = path_str("/");
     int rc;
 
     rc = persist_open(o->state_dir, o->live_update);
     if (rc < 0) {
         die("cannot keep the state in %s: %s", o->state_dir, strerror(-rc));
     }
-    if (rc > 0) {
+    /* No root: the one before us was killed before its first commit. */
+    if (rc > 0 && tree_get(&root)) {
         log_msg(LOG_INFO, "going on with the state in %s", o->state_dir);
         return true;
     }

@@ -59,6 +59,12 @@ int persist_open(const char *dir, bool adopt_sockets);
 /* Everything logged since the last commit becomes valid. */
 void persist_commit(void);
 
+/*
+ * Writes the state anew if the log has grown too long. Between turns only: the state must not hold a
+ * request whose bytes are still to be taken off its ring.
+ */
+void persist_maintain(void);
+
 /* Writes the whole state anew now; with sockets for a live update. 0 or -errno. */
 int persist_snapshot(bool with_sockets);
 

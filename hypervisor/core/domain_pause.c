@@ -119,8 +119,8 @@ static void __noreturn hardware_domain_shutdown(int reason)
 {
     switch (reason) {
     case SHUTDOWN_poweroff:
-        printk("Domain 0 halted: halting the machine.\n");
-        machine_halt();
+        printk("Domain 0 halted: switching the machine off.\n");
+        machine_power_off();
     case SHUTDOWN_crash:
         printk(LOG_ERR "Domain 0 crashed.\n");
         break;

@@ -104,6 +104,8 @@ void arch_physinfo(struct xen_sysctl_physinfo *info);
 void arch_cpu_topology(unsigned int cpu, uint32_t *core, uint32_t *socket);
 void machine_restart(unsigned int delay_ms) __noreturn;
 void machine_halt(void) __noreturn;
+/* By ACPI; halts where that does not work. */
+void machine_power_off(void) __noreturn;
 void arch_dump_execution_state(void); /* registers and trace of the caller */
 /* "symbol+0x12/0x80" of a text address into buf. */
 void arch_symbol_name(char *buf, size_t size, unsigned long addr);

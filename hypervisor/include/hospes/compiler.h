@@ -13,6 +13,7 @@
 #define __used          __attribute__((used))
 #define __maybe_unused  __attribute__((unused))
 #define __noinline      __attribute__((noinline))
+#undef __always_inline /* the C library has one too */
 #define __always_inline inline __attribute__((always_inline))
 #define __noreturn      __attribute__((noreturn))
 #define __cold          __attribute__((cold))

@@ -33,9 +33,7 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list args) __printf(3, 0);
 
 /* Decimal, 0x hex or 0 octal; *end (may be NULL) is set behind the last digit. */
-#ifndef HOSPES_HOST_TEST
 unsigned long strtoul(const char *s, char **end, int base);
-#endif
 
 /* Message levels, from <loglvl> on the command line. A guest-provoked message uses the G_ ones,
  * which are rate limited: no guest can drive the console. */

@@ -37,7 +37,7 @@ enum lock_rank {
     RANK_CONSOLE_RX,     /* (i) received characters */
     RANK_CONSOLE,        /* (i) console ring and device output */
     RANK_SERIAL,         /* (i) UART registers */
-    RANK_PORTS,          /* (i) index and data port pairs: PCI configuration, CMOS */
+    RANK_PORTS,          /* (i) index and data port of the CMOS */
 };
 
 #endif

@@ -1,4 +1,4 @@
-/* CMOS memory and clock (arch/cmos.h). */
+/* Index and data port of the CMOS RAM (arch/cmos.h). */
 #include <hospes/lock.h>
 #include <arch/cmos.h>
 #include <arch/io.h>
@@ -6,18 +6,17 @@
 #define CMOS_INDEX 0x70
 #define CMOS_DATA  0x71
 
-static spinlock_t ports_lock = SPINLOCK_INIT(RANK_PORTS);
+static spinlock_t cmos_lock = SPINLOCK_INIT(RANK_PORTS);
 
-/* Bit 7 of the index holds back NMIs: never a guest's to set. */
 uint8_t cmos_read(uint8_t index)
 {
     unsigned long flags;
     uint8_t v;
 
-    spin_lock_irqsave(&ports_lock, flags);
+    spin_lock_irqsave(&cmos_lock, flags);
     outb(CMOS_INDEX, index & 0x7f);
     v = inb(CMOS_DATA);
-    spin_unlock_irqrestore(&ports_lock, flags);
+    spin_unlock_irqrestore(&cmos_lock, flags);
     return v;
 }
 
@@ -25,8 +24,8 @@ void cmos_write(uint8_t index, uint8_t value)
 {
     unsigned long flags;
 
-    spin_lock_irqsave(&ports_lock, flags);
+    spin_lock_irqsave(&cmos_lock, flags);
     outb(CMOS_INDEX, index & 0x7f);
     outb(CMOS_DATA, value);
-    spin_unlock_irqrestore(&ports_lock, flags);
+    spin_unlock_irqrestore(&cmos_lock, flags);
 }

@@ -59,3 +59,8 @@ void arch_symbol_name(char *buf, size_t size, unsigned long addr)
         snprintf(buf, size, "%016lx", addr);
     }
 }
+
+uint32_t symbol_total(void)
+{
+    return symbol_count;
+}

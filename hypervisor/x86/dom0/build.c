@@ -132,13 +132,14 @@ static unsigned long __init dom0_nr_pages(size_t for_modules)
 
 /* ---- memory ---- */
 
-/* The largest power of two of pages that is free and not more than nr. */
+/* The largest power of two of pages that is free and not more than nr. Not cleared: nobody but the
+ * firmware has used it, and Domain 0 may see what that left. */
 static struct page_info *__init alloc_chunk(struct domain *d, unsigned long nr, unsigned long *got)
 {
     unsigned int order = min(highest_bit(nr), 18u);
 
     for (;; order--) {
-        struct page_info *pg = alloc_domheap_pages(d, order, 0);
+        struct page_info *pg = alloc_domheap_pages(d, order, MEMF_NO_SCRUB);
 
         if (pg) {
             *got = 1ul << order;
@@ -163,7 +164,7 @@ static void __init populate(struct dom0_builder *b)
 {
     unsigned long p2m_frames = (b->l.p2m_end - b->l.p2m_start) >> PAGE_SHIFT;
     unsigned int order = get_order_from_bytes(p2m_frames << PAGE_SHIFT);
-    struct page_info *p2m_pages = alloc_domheap_pages(b->d, order, 0);
+    struct page_info *p2m_pages = alloc_domheap_pages(b->d, order, MEMF_NO_SCRUB);
     unsigned long pfn = 0, block = 1ul << order;
 
     if (!p2m_pages) {

@@ -85,18 +85,52 @@ unsigned int arch_phys_bits(void)
     return boot_cpu.phys_bits;
 }
 
+/*
+ * Non-temporal stores, eight to a round: a cleared frame is rarely read soon, and an emulator runs
+ * these much faster than a string instruction.
+ */
 void clear_page(void *va)
 {
-    unsigned long n = PAGE_SIZE / 8;
+    unsigned long rounds = PAGE_SIZE / 64;
 
-    __asm__ volatile("rep stosq" : "+D"(va), "+c"(n) : "a"(0ul) : "memory");
+    __asm__ volatile("1: movnti %[zero], (%[p])\n"
+                     "movnti %[zero], 8(%[p])\n"
+                     "movnti %[zero], 16(%[p])\n"
+                     "movnti %[zero], 24(%[p])\n"
+                     "movnti %[zero], 32(%[p])\n"
+                     "movnti %[zero], 40(%[p])\n"
+                     "movnti %[zero], 48(%[p])\n"
+                     "movnti %[zero], 56(%[p])\n"
+                     "add $64, %[p]\n"
+                     "dec %[rounds]\n"
+                     "jnz 1b\n"
+                     "sfence"
+                     : [p] "+r"(va), [rounds] "+r"(rounds)
+                     : [zero] "r"(0ul)
+                     : "memory", "cc");
 }
 
 void copy_page(void *dst, const void *src)
 {
-    unsigned long n = PAGE_SIZE / 8;
+    unsigned long rounds = PAGE_SIZE / 32, a, b, c, d;
 
-    __asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n)::"memory");
+    __asm__ volatile("1: mov (%[s]), %[a]\n"
+                     "mov 8(%[s]), %[b]\n"
+                     "mov 16(%[s]), %[c]\n"
+                     "mov 24(%[s]), %[d]\n"
+                     "movnti %[a], (%[p])\n"
+                     "movnti %[b], 8(%[p])\n"
+                     "movnti %[c], 16(%[p])\n"
+                     "movnti %[d], 24(%[p])\n"
+                     "add $32, %[s]\n"
+                     "add $32, %[p]\n"
+                     "dec %[rounds]\n"
+                     "jnz 1b\n"
+                     "sfence"
+                     : [p] "+r"(dst), [s] "+r"(src), [rounds] "+r"(rounds), [a] "=&r"(a),
+                       [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d)
+                     :
+                     : "memory", "cc");
 }
 
 uint64_t arch_max_ram_page(void)

@@ -32,6 +32,7 @@ static bool bitmap_permits(struct vcpu *v, unsigned int port, unsigned int bytes
     unsigned long addr = (unsigned long)v->arch.pv.iobmp + (port >> 3);
     bool user = !v->arch.kernel_mode;
     uint16_t bits = 0xffff;
+    uint8_t low;
 
     if (port + bytes > v->arch.pv.iobmp_limit) {
         return false;
@@ -39,14 +40,9 @@ static bool bitmap_permits(struct vcpu *v, unsigned int port, unsigned int bytes
     if (user && !pv_toggle_mode(v)) {
         return false;
     }
-    /* The second byte may be behind the bitmap's end: then it denies. */
+    /* A second byte that cannot be read denies. */
     if (raw_copy_from_guest(&bits, addr, sizeof(bits)) != 0) {
-        bits = 0xffff;
-        if (raw_copy_from_guest(&bits, addr, 1) == 0) {
-            bits |= 0xff00;
-        } else {
-            bits = 0xffff;
-        }
+        bits = raw_copy_from_guest(&low, addr, 1) != 0 ? 0xffff : (uint16_t)(0xff00 | low);
     }
     if (user && !pv_toggle_mode(v)) {
         domain_crash(v->domain, "user page table gone");

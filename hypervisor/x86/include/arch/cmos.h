@@ -5,6 +5,7 @@
 
 #include <hospes/types.h>
 
+/* Bit 7 of the index port holds back NMIs: it is never set here. */
 uint8_t cmos_read(uint8_t index);
 void cmos_write(uint8_t index, uint8_t value);
 

@@ -12,7 +12,6 @@ void smp_stop_others(void);
 uint32_t cpu_apicid(unsigned int cpu);
 void call_function_interrupt(void);
 void nmi_stop_cpus(void); /* the next NMI of a CPU is its end */
-void machine_power_off(void) __attribute__((noreturn));
 /* Empties the stack and idles for ever; the calling CPU runs its idle vcpu. */
 void startup_cpu_idle_loop(void) __attribute__((noreturn));
 

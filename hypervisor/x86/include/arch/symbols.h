@@ -11,5 +11,6 @@ struct symbol {
 bool symbol_lookup(unsigned long addr, struct symbol *out);
 /* In ascending order of address; false: no more. */
 bool symbol_by_index(uint32_t i, struct symbol *out);
+uint32_t symbol_total(void);
 
 #endif

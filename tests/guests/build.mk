@@ -1,0 +1,25 @@
+# Our own PV test kernels: each tests/guests/*.c with the runtime of tests/guests/lib is one ELF file that
+# is started in Linux's place as Domain 0 (tests/system/guest.py). GUEST_OPTIONS_name: its options there.
+
+GT_B      := $(B)/tests/guests
+GT_LIB    := $(patsubst %,$(GT_B)/lib/%.o,start.S guest trap)
+GT_TESTS  := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
+GT_CFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(ABI_INC) -Itests/guests/lib \
+             -std=gnu11 -O2 -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+             -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none \
+             -fno-builtin $(WARNINGS) -D__XEN_INTERFACE_VERSION__=0x00041100 -D__XEN_TOOLS__ -MMD -MP
+
+$(GT_B)/%.o: tests/guests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) -c -o $@ $<
+$(GT_B)/lib/%.S.o: tests/guests/lib/%.S
+	@mkdir -p $(@D)
+	$(CC) -Itests/guests/lib -MMD -MP -c -o $@ $<
+$(GT_B)/guest.lds: tests/guests/lib/guest.lds.in tests/guests/lib/guest_asm.h
+	@mkdir -p $(@D)
+	$(CC) -E -P -undef -x assembler-with-cpp -Itests/guests/lib -o $@ $<
+$(GT_B)/%: $(GT_B)/%.o $(GT_LIB) $(GT_B)/guest.lds
+	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ $< $(GT_LIB)
+.SECONDARY: $(GT_LIB)
+
+GUEST_TESTS += $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
