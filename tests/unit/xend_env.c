@@ -120,6 +120,8 @@ void env_start(bool core)
     setenv("XEND_FAKE", folder, 1);
     fake_hv();
     env_file("kernel", 4096);
+    env_file("ring-0", 4096);
+    env_file("dom-0", 1);
     start_store();
     ending = false;
     pthread_create(&world_thread, NULL, world, NULL);

@@ -14,6 +14,10 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+/* cmocka takes the name fail, which is ours in xend/lib/error.h. */
+#undef fail
+#undef fail_msg
+#define fail_msg(...) (print_error("ERROR: " __VA_ARGS__), _fail(__FILE__, __LINE__))
 
 /* The folder of this run: $XEND_FAKE. */
 const char *env_folder(void);

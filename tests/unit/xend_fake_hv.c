@@ -387,8 +387,8 @@ int xc_host_version(struct xc_handle *h, struct xc_version *version)
 ssize_t xc_host_read_console(struct xc_handle *h, char *buffer, size_t size, uint32_t *index,
                              bool clear)
 {
-    memcpy(buffer, "(XEN) \033hello\n", 14);
-    return 14;
+    memcpy(buffer, "(XEN) \033hello\n", 13);
+    return 13;
 }
 
 int xc_host_debug_keys(struct xc_handle *h, const char *keys)
