@@ -29,10 +29,10 @@ INSTALL += xend/start:/etc/hospes/start.d/30-xend
 # touches Domain 0 itself is replaced.
 XEND_TEST_SRC := $(XEND_LIB_SRC) $(wildcard xenstored/client/*.c) \
                  $(filter-out xend/main.c xend/host_loop.c network/bridge.c,$(XEND_SRC)) \
-                 $(wildcard tests/unit/xend_fake*.c)
+                 $(wildcard tests/unit/xend_fake*.c) xm/client.c xm/http.c
 XEND_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(XEND_TEST_SRC))
 XEND_TEST_LIBS := -lxmlrpc -lxmlrpc_util -ljson-c -lmicrohttpd -lcmocka -lpthread -lm
-XEND_UNIT     := xend_life
+XEND_UNIT     := xend_life xend_kill
 
 $(B)/tests/xend/%.o: %.c
 	@mkdir -p $(@D)

@@ -38,18 +38,26 @@ const char *env_folder(void)
 
 const char *env_file(const char *name, unsigned size)
 {
-    static char paths[8][160];
-    static unsigned next;
-    char *path = paths[next++ % 8];
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char paths[64][160];
+    static unsigned count;
+    unsigned i;
     int fd;
 
-    snprintf(path, 160, "%s/%s", folder, name);
+    pthread_mutex_lock(&lock);
+    for (i = 0; i < count && strcmp(paths[i] + strlen(folder) + 1, name) != 0; i++) {
+    }
+    if (i == count) {
+        count++;
+        snprintf(paths[i], sizeof(paths[i]), "%s/%s", folder, name);
+    }
+    pthread_mutex_unlock(&lock);
     if (size > 0) {
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        fd = open(paths[i], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         assert_true(fd >= 0 && ftruncate(fd, size) == 0);
         close(fd);
     }
-    return path;
+    return paths[i];
 }
 
 static void start_store(void)

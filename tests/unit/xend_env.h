@@ -25,7 +25,7 @@ const char *env_folder(void);
 void env_start(bool core);
 void env_stop(void);
 
-/* A path in the folder; a file of that name is made if size is not 0. Valid until the next calls. */
+/* A path in the folder; a file of that name is made if size is not 0. At most 64 names. */
 const char *env_file(const char *name, unsigned size);
 
 /* A configuration as xm would send it; a kernel is added. */

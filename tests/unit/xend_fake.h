@@ -26,12 +26,12 @@ struct fake_domain {
 };
 
 struct fake_hv {
-    uint64_t total_pages, free_pages;
+    uint64_t total_pages, guest_pages; /* of the machine; of them for guests */
     uint32_t next_domid;
     uint32_t build_ms;    /* how long a build takes */
     bool new_stubborn, new_deaf; /* what domains are that are built from now on */
     bool no_backends;     /* the world's backends do nothing */
-    uint64_t built, destroyed;
+    uint64_t built;
     struct fake_domain domains[FAKE_DOMAINS];
 };
 
@@ -41,6 +41,12 @@ void fake_lock(void);
 void fake_unlock(void);
 /* NULL if there is none; under the lock. */
 struct fake_domain *fake_find(uint32_t domid);
+/*
+ * Pages that no guest has, and the number of guests: counted anew each time, because a xend that is
+ * killed inside of this file must not be able to spoil a sum. Not under the lock.
+ */
+uint64_t fake_free_pages(void);
+unsigned fake_guests(void);
 /* A domain ends by itself: as VIRQ_DOM_EXC tells the store. Not under the lock. */
 void fake_end(uint32_t domid, uint32_t reason);
 

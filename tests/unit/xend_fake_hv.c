@@ -52,7 +52,7 @@ struct fake_hv *fake_hv(void)
     fake_lock();
     if (hv->total_pages == 0) {
         hv->total_pages = 4096ull * 256;
-        hv->free_pages = 3072ull * 256;
+        hv->guest_pages = 3072ull * 256;
         hv->next_domid = 1;
         hv->domains[0] = (struct fake_domain){.used = true, .vcpus = 2, .pages = 1024 * 256,
                                               .max_pages = 1024 * 256, .weight = 256};
@@ -85,6 +85,38 @@ struct fake_domain *fake_find(uint32_t domid)
         }
     }
     return NULL;
+}
+
+static uint64_t free_pages(void)
+{
+    uint64_t used = 0;
+
+    for (unsigned i = 1; i < FAKE_DOMAINS; i++) {
+        used += fake_hv()->domains[i].used ? hv->domains[i].pages : 0;
+    }
+    return hv->guest_pages - used;
+}
+
+uint64_t fake_free_pages(void)
+{
+    uint64_t n;
+
+    fake_lock();
+    n = free_pages();
+    fake_unlock();
+    return n;
+}
+
+unsigned fake_guests(void)
+{
+    unsigned n = 0;
+
+    fake_lock();
+    for (unsigned i = 1; i < FAKE_DOMAINS; i++) {
+        n += fake_hv()->domains[i].used;
+    }
+    fake_unlock();
+    return n;
 }
 
 /* The fake store learns of domains through files: see xenstored/platform_fake.c. */
@@ -239,7 +271,6 @@ static struct fake_domain *take_slot(void)
 
 static void give_back(struct fake_domain *d)
 {
-    hv->free_pages += d->pages;
     store_file("dom-", d->domid, NULL);
     store_file("ring-", d->domid, NULL);
     memset(d, 0, sizeof(*d));
@@ -257,7 +288,7 @@ int xc_build_pv(struct xc_handle *h, const struct xc_build_config *config,
     }
     fake_lock();
     d = take_slot();
-    if (d == NULL || fake_hv()->free_pages < pages) {
+    if (d == NULL || free_pages() < pages) {
         fake_unlock();
         return refuse(h, ENOMEM, "The hypervisor has no memory for it.");
     }
@@ -267,7 +298,6 @@ int xc_build_pv(struct xc_handle *h, const struct xc_build_config *config,
                               .max_pages = pages, .weight = 256, .deaf = hv->new_deaf,
                               .stubborn = hv->new_stubborn};
     memcpy(d->uuid, config->domain.uuid, 16);
-    hv->free_pages -= pages;
     hv->built++;
     store_file("dom-", domid, "");
     store_file("ring-", domid, "");
@@ -277,7 +307,6 @@ int xc_build_pv(struct xc_handle *h, const struct xc_build_config *config,
             !config->progress(config->progress_context, XC_STEP_MEMORY, ms, hv->build_ms + 1)) {
             fake_lock();
             give_back(d);
-            hv->destroyed++;
             fake_unlock();
             return refuse(h, ECANCELED, "Cancelled.");
         }
@@ -310,7 +339,6 @@ int xc_domain_destroy(struct xc_handle *h, uint32_t domid)
     d = fake_find(domid);
     if (d != NULL) {
         give_back(d);
-        hv->destroyed++;
     }
     fake_unlock();
     raise_virq();
@@ -371,7 +399,7 @@ int xc_host_get_info(struct xc_handle *h, struct xc_host_info *info)
     info->nr_nodes = 1;
     info->cpu_khz = 2000000;
     info->total_pages = fake_hv()->total_pages;
-    info->free_pages = hv->free_pages;
+    info->free_pages = fake_free_pages();
     return 0;
 }
 

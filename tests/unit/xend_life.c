@@ -53,8 +53,8 @@ static void assert_clean(void)
 {
     char command[200];
 
-    assert_int_equal(fake_hv()->free_pages, 3072ull * 256);
-    assert_int_equal(fake_hv()->built, fake_hv()->destroyed);
+    assert_int_equal(fake_free_pages(), 3072ull * 256);
+    assert_int_equal(fake_guests(), 0);
     snprintf(command, sizeof(command), "test -z \"$(ls %s/state/domains)\"", env_folder());
     assert_int_equal(system(command), 0);
 }
@@ -157,7 +157,7 @@ static void test_poweroff(void **state)
     start("name='p'\nmemory=32");
     env_do("xend.domain.shutdown", env_args("ss", "p", "poweroff"));
     env_until(!exists("p"));
-    env_until(fake_hv()->built == fake_hv()->destroyed);
+    env_until(fake_guests() == 0);
     assert_clean();
 }
 
@@ -218,7 +218,7 @@ static void test_crash_loop_ends(void **state)
         }
     }
     assert_in_range(crashes, 5, 7);
-    env_until(fake_hv()->built == fake_hv()->destroyed);
+    env_until(fake_guests() == 0);
     assert_clean();
 }
 
