@@ -94,6 +94,7 @@ static bool left_out(unsigned int nr, const unsigned long a[5])
     case __HYPERVISOR_set_trap_table:
     case __HYPERVISOR_set_callbacks:
     case __HYPERVISOR_callback_op:
+    case __HYPERVISOR_nmi_op:
     case __HYPERVISOR_stack_switch:
     case __HYPERVISOR_console_io:
         return true;
