@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tap  # noqa: E402
-from vm import Failure, Machine, TREE  # noqa: E402
+from vm import Failure, Machine, TREE, slowness  # noqa: E402
 
 # What the hypervisor prints when it dies: its own panic, or Xen's.
 PANIC = re.compile(r"panic|Fatal trap|FATAL TRAP|Assertion .* failed|BUG at", re.I)
@@ -50,6 +50,7 @@ def finished(log):
 
 def run(machine, timeout):
     """Runs to the end; returns None or what is wrong."""
+    timeout *= slowness()
     machine.start()
     deadline = time.time() + timeout
     while True:

@@ -26,6 +26,7 @@ Everything the machine prints is in Machine.log (text) and, where a path is give
 
 import argparse
 import atexit
+import ctypes
 import os
 import re
 import select
@@ -35,6 +36,11 @@ import subprocess
 import sys
 import tempfile
 import time
+
+def die_with_parent():
+    """In the child: a test that is killed takes its machine with it (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.environ.get("HOSPES_CACHE") or os.path.expanduser("~/.cache/hospes")
@@ -46,6 +52,11 @@ UP = r"hospes: (Domain 0|guest \S+|the machine without a hypervisor) is up after
 
 class Failure(Exception):
     """The machine did something else than was expected of it; the message shows the end of its log."""
+
+
+def slowness():
+    """By how much time limits are stretched: 1, or more where other work keeps the processors busy."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def hypervisor_file(name):
@@ -187,7 +198,8 @@ class Machine:
     def start(self):
         """Starts QEMU and returns at once."""
         self.process = subprocess.Popen(self.arguments(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+                                        stderr=subprocess.STDOUT, start_new_session=True,
+                                        preexec_fn=die_with_parent)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.started = time.time()
 
@@ -231,6 +243,7 @@ class Machine:
 
     def expect(self, pattern, timeout=60, consume=True):
         """Waits until the pattern (regular expression) appears in what was not consumed yet; returns the match."""
+        timeout *= slowness()
         deadline = time.time() + timeout
         expression = re.compile(pattern, re.M)
         alive = True
@@ -248,6 +261,7 @@ class Machine:
 
     def wait_end(self, timeout=60):
         """Waits until QEMU has ended by itself (power-off; a reboot too, unless reboot=True)."""
+        timeout *= slowness()
         deadline = time.time() + timeout
         while self._read(0.5):
             if time.time() >= deadline:
@@ -282,7 +296,8 @@ class Machine:
             self.expect(UP, timeout or 120)
             self.expect(r"\w+:[^\n]*# ", 30)
         self.run("mount | grep -q /mnt/host || { mkdir -p /mnt/host; modprobe 9pnet_virtio; "
-                 "mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072 files /mnt/host; }; stty -echo",
+                 "mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072 files /mnt/host; }; stty -echo; "
+                 "bind 'set enable-bracketed-paste off' 2>/dev/null",
                  typed=True, timeout=120)
         if self.image == "debian":
             for overlay in self.overlays:
