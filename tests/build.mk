@@ -7,7 +7,7 @@
 # System tests are all tests/system/test_*.py; the long ones, tests/system/soak_*.py, belong to make soak.
 # make test TESTS='unit guests' runs only these kinds.
 
-FUZZ_TESTS  :=
+FUZZ_TESTS  ?=
 GUEST_TESTS :=
 TESTS       ?= unit fuzz guests system
 

@@ -23,3 +23,6 @@ $(B)/tests/xenconsoled/%.o: xenconsoled/%.c
 
 $(B)/tests/xenconsoled-fake: $(XENCONSOLED_TEST_OBJ) $(B)/libxsclient.a
 	$(CC) $(TEST_CFLAGS) $^ -lutil -o $@
+
+INSTALL += $(B)/bin/xenconsoled:/usr/sbin/xenconsoled
+INSTALL += xenconsoled/start:/etc/hospes/start.d/15-xenconsoled

@@ -179,7 +179,8 @@ static int dmesg(struct call *c, bool clear)
         }
     }
     text[n] = '\0';
-    c->result = value_take(text);
+    c->result = value_string(text);
+    free(text);
     return 0;
 }
 

@@ -24,3 +24,31 @@ $(B)/bin/xend: $(XEND_OBJ) $(B)/libxend.a $(B)/libxsclient.a $(B)/libxenctrl.a
 
 INSTALL += $(B)/bin/xend:/usr/sbin/xend
 INSTALL += xend/start:/etc/hospes/start.d/30-xend
+
+# Tests: xend's core on a hypervisor made of a file (tests/unit/xend_fake.h), with sanitizers. What
+# touches Domain 0 itself is replaced.
+XEND_TEST_SRC := $(XEND_LIB_SRC) $(wildcard xenstored/client/*.c) \
+                 $(filter-out xend/main.c xend/host_loop.c network/bridge.c,$(XEND_SRC)) \
+                 $(wildcard tests/unit/xend_fake*.c) xm/client.c xm/http.c
+XEND_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(XEND_TEST_SRC))
+XEND_TEST_LIBS := -lxmlrpc -lxmlrpc_util -ljson-c -lmicrohttpd -lcmocka -lpthread -lm
+XEND_UNIT     := xend_config xend_values xend_life xend_kill
+
+$(B)/tests/xend/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(XEND_CFLAGS) -c $< -o $@
+
+$(B)/tests/libxend-test.a: $(XEND_TEST_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# The whole daemon, to be killed.
+$(B)/tests/xend-fake: $(B)/tests/xend/xend/main.o $(B)/tests/libxend-test.a
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(XEND_TEST_LIBS)
+
+$(XEND_UNIT:%=$(B)/tests/unit/%): $(B)/tests/unit/%: $(B)/tests/xend/tests/unit/%.o \
+    $(B)/tests/xend/tests/unit/xend_env.o $(B)/tests/libxend-test.a $(B)/tests/xend-fake $(B)/tests/xenstored-fake
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $(filter-out %-fake,$^) $(XEND_TEST_LIBS)
+
+UNIT_TESTS += $(XEND_UNIT:%=$(B)/tests/unit/%)

@@ -148,15 +148,28 @@ static int by_name(const void *a, const void *b)
     return strcmp(domain_name(*x), domain_name(*y));
 }
 
-/* Known domains that the hypervisor doesn't have, referenced, by name. */
-static size_t halted_ones(struct domain ***out)
+static bool listed(const struct domain *d, const struct xc_domain_info *infos, int n)
+{
+    for (int i = 0; i < n && d->rec.domid >= 0; i++) {
+        if ((int)infos[i].domid == d->rec.domid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Known domains that the hypervisor doesn't have, referenced, by name: stored ones, and those that
+ * are being built or restarted right now.
+ */
+static size_t halted_ones(const struct xc_domain_info *infos, int nr_infos, struct domain ***out)
 {
     size_t n = 0;
 
     *out = NULL;
     domains_lock();
     for (struct domain *d = domains_first(); d != NULL; d = d->next) {
-        if (d->rec.domid < 0) {
+        if (!listed(d, infos, nr_infos)) {
             *out = xrealloc(*out, (n + 1) * sizeof(**out));
             (*out)[n++] = d;
             d->refs++;
@@ -223,7 +236,7 @@ int info_domains(struct session *s, const char *state, bool detail, bool full, s
         }
         domain_put(d);
     }
-    nr_halted = halted_ones(&halted);
+    nr_halted = halted_ones(infos, n, &halted);
     for (size_t i = 0; i < nr_halted; i++) {
         if (wanted(state, NULL)) {
             answer(s, halted[i], NULL, detail, full, list);

@@ -26,5 +26,59 @@ $(B)/tests/xenstored/%.o: xenstored/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -DXENSTORED_FAKE -c $< -o $@
 
+XENSTORED_UNIT_OBJ := $(filter-out %/main.o,$(XENSTORED_TEST_OBJ))
+
+$(B)/tests/xenstored_test: tests/unit/xenstored_test.c $(XENSTORED_UNIT_OBJ)
+	$(CC) $(TEST_CFLAGS) $^ -lcmocka -o $@
+
+UNIT_TESTS += $(B)/tests/xenstored_test
+
 $(B)/tests/xenstored-fake: $(XENSTORED_TEST_OBJ)
 	$(CC) $(TEST_CFLAGS) $^ -o $@
+
+XSCLIENT_TEST_OBJ := $(patsubst %.c,$(B)/tests/%.o,$(wildcard xenstored/client/*.c))
+
+$(B)/tests/fuzz/xs_%.o: tests/fuzz/xs_%.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -c $< -o $@
+
+$(B)/tests/fuzz/xs_wire $(B)/tests/fuzz/xs_state: $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o \
+		$(B)/tests/fuzz/xs_driver.o $(XENSTORED_UNIT_OBJ)
+	$(CC) $(TEST_CFLAGS) $^ -o $@
+
+$(B)/tests/fuzz/xs_client: $(B)/tests/fuzz/xs_client.o $(B)/tests/fuzz/xs_driver.o $(XSCLIENT_TEST_OBJ)
+	$(CC) $(TEST_CFLAGS) $^ -o $@
+
+FUZZ_TESTS += $(B)/tests/fuzz/xs_wire $(B)/tests/fuzz/xs_state $(B)/tests/fuzz/xs_client
+
+# The tests in Python, as programs of their own. Debian's xenstored is compared with where it is.
+ifneq ($(wildcard /usr/include/xenctrl.h),)
+$(B)/tests/fakexen.so: tests/unit/xenstored/fakexen_preload.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -shared -fPIC $< -ldl -o $@
+
+$(B)/tests/xenstored_conformance: $(B)/tests/fakexen.so
+endif
+
+XENSTORED_PY := $(addprefix $(B)/tests/,xenstored_conformance xenstored_killed xenconsoled_test)
+XENSTORED_PY_xenstored_conformance := conformance.py $(B) 400
+XENSTORED_PY_xenstored_killed      := killed.py $(B) 41
+XENSTORED_PY_xenconsoled_test      := consoles.py $(B)
+
+$(XENSTORED_PY): $(wildcard tests/unit/xenstored/*.py) $(B)/tests/xenstored-fake $(B)/tests/xenconsoled-fake
+	printf '#!/bin/sh\nexec %s tests/unit/xenstored/%s\n' '$(PYTHON)' '$(XENSTORED_PY_$(@F))' > $@
+	chmod +x $@
+
+UNIT_TESTS += $(XENSTORED_PY)
+
+INSTALL += $(B)/bin/xenstored:/usr/sbin/xenstored
+INSTALL += xenstored/start:/etc/hospes/start.d/10-xenstored
+
+# Beside Debian's: bench/xenstore/run
+$(B)/bench/xsbench: bench/xenstore/xsbench.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $< -o $@
+
+.PHONY: bench-xenstore
+bench-xenstore: $(B)/bin/xenstored $(B)/bench/xsbench $(B)/tests/fakexen.so
+	bench/xenstore/run

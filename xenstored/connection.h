@@ -70,9 +70,10 @@ struct conn {
 
 extern struct list connections;
 
+/* NULL: the daemon itself. */
 static inline bool conn_unprivileged(const struct conn *c)
 {
-    return c->domain && domid_unprivileged(c->domain->domid);
+    return c && c->domain && domid_unprivileged(c->domain->domid);
 }
 
 struct conn *conn_new(struct domain *d, int fd);

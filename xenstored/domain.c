@@ -58,7 +58,8 @@ struct domain *domain_get(uint32_t domid)
     }
     d = xcalloc(1, sizeof(*d));
     d->domid = domid;
-    d->generation = tree_generation;
+    /* Younger than every node there is, so that no older permission is taken for this domain's. */
+    d->generation = ++tree_generation;
     snprintf(d->home, sizeof(d->home), "/local/domain/%u", domid);
     list_append(&domains, &d->link);
     by_number[domid] = d;

@@ -13,6 +13,7 @@
 #include "xenstored/record.h"
 #include "xenstored/trace.h"
 #include "xenstored/transport.h"
+#include "xenstored/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +41,8 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Puts the descriptors of the hypervisor's side to work, and the rings of a former life. */
-static void start_domains(const struct options *o, bool restored)
+/* Opens the hypervisor's side; over a live update, with the event channels of the former program. */
+static void start_machine(const struct options *o)
 {
     struct record_global *global = record_global();
     bool bound = o->live_update && global->event_fd >= 0;
@@ -67,8 +68,15 @@ static void start_domains(const struct options *o, bool restored)
         }
         loop_set_virq_port(global->virq_port);
     }
+}
+
+/* The rings of a former life, and Domain 0's. */
+static void start_domains(const struct options *o, bool restored)
+{
+    int rc;
+
     if (restored) {
-        replay_resume_rings(bound);
+        replay_resume_rings(o->live_update && record_global()->event_fd >= 0);
         domain_check_all();
     }
     if (o->domain_init && !domain_find_introduced(0)) {
@@ -80,21 +88,21 @@ static void start_domains(const struct options *o, bool restored)
     }
 }
 
-/* Loads the state, or makes an empty store. True if there was a state. */
-static bool start_store(const struct options *o)
+/* Loads the state; true if there was one. The hypervisor must not be needed for this. */
+static bool load_store(const struct options *o)
 {
+    struct path root = path_str("/");
     int rc;
 
     rc = persist_open(o->state_dir, o->live_update);
     if (rc < 0) {
         die("cannot keep the state in %s: %s", o->state_dir, strerror(-rc));
     }
-    if (rc > 0) {
+    /* No root: the one before us was killed before its first commit. */
+    if (rc > 0 && tree_get(&root)) {
         log_msg(LOG_INFO, "going on with the state in %s", o->state_dir);
         return true;
     }
-    perm_special_init();
-    nodeops_init_tree();
     return false;
 }
 
@@ -109,7 +117,12 @@ static void start(const struct options *o)
     if (rc < 0) {
         die("cannot make an epoll descriptor: %s", strerror(-rc));
     }
-    restored = start_store(o);
+    restored = load_store(o);
+    start_machine(o);
+    if (!restored) {
+        perm_special_init();
+        nodeops_init_tree();
+    }
     start_domains(o, restored);
     rc = socket_listen(o->socket, o->live_update ? global->listen_fd : -1);
     if (rc < 0) {

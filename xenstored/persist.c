@@ -2,6 +2,7 @@
  * The files behind the log, the commit, and the records that requests write. Read persist.h, record.h.
  */
 #include "xenstored/record.h"
+#include "xenstored/crashpoint.h"
 #include "xenstored/quota.h"
 #include "xenstored/tree.h"
 #include "xenstored/watch.h"
@@ -18,7 +19,13 @@
 #define LOG_MAGIC   0x5453584853455350u
 #define IO_MAGIC    0x4f49584853455351u
 #define FIRST_SIZE  (1u << 20)
-#define GROWN_AFTER (4u << 20) /* bytes of log after which the state is written anew, at least */
+
+/* Bytes of log after which the state is written anew, at least. Tests want it often. */
+#ifdef XENSTORED_FAKE
+#define GROWN_AFTER (64u << 10)
+#else
+#define GROWN_AFTER (4u << 20)
+#endif
 
 /* The head of a log file; records follow. */
 struct log_head {
@@ -127,6 +134,7 @@ void record_write(enum record_type type, const void *fixed, size_t fixed_len,
     end += r.len;
     memcpy(at, &r, sizeof(r));
     at += sizeof(r);
+    CRASH_POINT();
     memcpy(at, fixed, fixed_len);
     at += fixed_len;
     for (int i = 0; i < count; i++) {
@@ -142,10 +150,16 @@ void persist_commit(void)
     if (!current) {
         return;
     }
+    CRASH_POINT();
     __atomic_store_n(&current->head->end, end, __ATOMIC_RELEASE);
+    CRASH_POINT();
     /* No store that leaves the process may move before this one. */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (end - snapshot_end > GROWN_AFTER && end - snapshot_end > 2 * snapshot_end) {
+}
+
+void persist_maintain(void)
+{
+    if (current && end - snapshot_end > GROWN_AFTER && end - snapshot_end > 2 * snapshot_end) {
         persist_snapshot(false);
     }
 }
@@ -177,7 +191,9 @@ int persist_snapshot(bool with_sockets)
     }
     snapshot_end = end;
     current->head->end = end;
+    CRASH_POINT();
     __atomic_store_n(&current->head->epoch, epoch, __ATOMIC_RELEASE);
+    CRASH_POINT();
     return 0;
 }
 
@@ -257,6 +273,25 @@ static int open_logs(const char *dir)
         }
     }
     return 0;
+}
+
+void persist_forget(void)
+{
+    for (int i = 0; i < 2; i++) {
+        if (files[i].head) {
+            munmap(files[i].head, files[i].size);
+        }
+        if (files[i].fd >= 0) {
+            close(files[i].fd);
+        }
+        files[i] = (struct log_file){.fd = -1};
+    }
+    current = NULL;
+    replay_forget();
+    if (persist_io != &io_memory) {
+        munmap(persist_io, sizeof(*persist_io));
+        persist_io = &io_memory;
+    }
 }
 
 int persist_open(const char *dir, bool adopt_sockets)

@@ -56,8 +56,17 @@ extern struct persist_io *persist_io;
  */
 int persist_open(const char *dir, bool adopt_sockets);
 
+/* Lets go of the files, as they are; nothing is persisted from now on. */
+void persist_forget(void);
+
 /* Everything logged since the last commit becomes valid. */
 void persist_commit(void);
+
+/*
+ * Writes the state anew if the log has grown too long. Between turns only: the state must not hold a
+ * request whose bytes are still to be taken off its ring.
+ */
+void persist_maintain(void);
 
 /* Writes the whole state anew now; with sockets for a live update. 0 or -errno. */
 int persist_snapshot(bool with_sockets);

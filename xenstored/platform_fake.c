@@ -8,10 +8,12 @@
  * wait for our events on the socket "notify-N", if it makes one.
  */
 #include "xenstored/platform.h"
+#include "xenstored/crashpoint.h"
 #include "xenstored/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,6 +25,22 @@
 #define PAGE      4096u
 
 static int event_socket = -1;
+
+void crash_point(void)
+{
+    static long left = -1;
+    static bool asked;
+    const char *at;
+
+    if (!asked) {
+        asked = true;
+        at = getenv("XENSTORED_CRASH_AT");
+        left = at ? atol(at) : -1;
+    }
+    if (left > 0 && --left == 0) {
+        kill(getpid(), SIGKILL);
+    }
+}
 
 static void fake_path(char *out, size_t size, const char *name, unsigned n)
 {

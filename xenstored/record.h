@@ -100,6 +100,9 @@ int replay(const char *data, size_t len);
 /* After the replay and once the platform is up: maps rings, binds ports, finishes what was under way. */
 void replay_resume_rings(bool ports_bound);
 
+/* Frees what replay has kept for replay_resume_rings. */
+void replay_forget(void);
+
 uint32_t record_conn_id(const struct conn *c);
 
 #endif

@@ -22,8 +22,18 @@ struct queue {
     struct buf bytes;
 };
 
-static struct queue *queues; /* by domain, while replaying */
+static struct queue queues[DOMID_FIRST_RESERVED];
 static struct record_consumed last_consumed;
+
+void replay_forget(void)
+{
+    for (uint32_t i = 0; i < DOMID_FIRST_RESERVED; i++) {
+        if (queues[i].bytes.p) {
+            buf_free(&queues[i].bytes);
+        }
+        queues[i].begin = 0;
+    }
+}
 
 static struct conn *find_conn(uint32_t id)
 {
@@ -114,6 +124,7 @@ static int replay_node(const char *fixed, size_t len)
 
 static int replay_domain(const char *fixed, size_t len)
 {
+    uint64_t generation = tree_generation;
     struct record_domain r;
     struct domain *d;
 
@@ -131,6 +142,7 @@ static int replay_domain(const char *fixed, size_t len)
         rate_domain_added(d);
     }
     d->generation = r.generation;
+    tree_generation = generation > r.generation ? generation : r.generation;
     d->remote_port = r.remote_port;
     d->port = r.port;
     d->shutdown = r.shutdown;
@@ -229,7 +241,9 @@ static void replay_out(const struct record_id *r, uint32_t type, const char *dat
         q->bytes.len = 0;
         q->begin = r->value64;
     }
-    buf_append(&q->bytes, data, r->len);
+    if (type != RECORD_RESET) {
+        buf_append(&q->bytes, data, r->len);
+    }
 }
 
 static void replay_reset(const struct record_id *r)
@@ -368,7 +382,7 @@ int replay(const char *data, size_t len)
     struct record r;
     int rc = 0;
 
-    queues = xcalloc(DOMID_FIRST_RESERVED, sizeof(*queues));
+    replay_forget();
     for (size_t at = 0; at < len && rc == 0; at += r.len) {
         if (len - at < sizeof(r)) {
             return -EINVAL;
@@ -449,9 +463,5 @@ void replay_resume_rings(bool ports_bound)
             platform->notify(d->port);
         }
     }
-    for (uint32_t i = 0; i < DOMID_FIRST_RESERVED; i++) {
-        buf_free(&queues[i].bytes);
-    }
-    free(queues);
-    queues = NULL;
+    replay_forget();
 }

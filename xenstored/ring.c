@@ -5,6 +5,7 @@
  * bytes are copied out before they are looked at; an index that can't be ends the connection. The
  * indices in the page are the ones that count (firmware clears the page when it is done with it).
  */
+#include "xenstored/crashpoint.h"
 #include "xenstored/persist.h"
 #include "xenstored/platform.h"
 #include "xenstored/quota.h"
@@ -105,6 +106,7 @@ static bool take(struct conn *c)
     }
     persist_commit();
     __atomic_store_n(&page->req_cons, cons + n, __ATOMIC_RELEASE);
+    CRASH_POINT();
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     persist_io->consumed_done = persist_io->consumed;
     return true;
@@ -240,11 +242,15 @@ void ring_send(struct conn *c)
     io->len = len;
     io->sent_before = io->sent[c->id];
     __atomic_store_n(&io->sending, 1, __ATOMIC_RELEASE);
+    CRASH_POINT();
     copy_out(c, prod, len);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    CRASH_POINT();
     __atomic_store_n(&page->rsp_prod, prod + len, __ATOMIC_RELEASE);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    CRASH_POINT();
     __atomic_store_n(&io->sent[c->id], io->sent_before + len, __ATOMIC_RELEASE);
+    CRASH_POINT();
     __atomic_store_n(&io->sending, 0, __ATOMIC_RELEASE);
     conn_out_taken(c, len);
     platform->notify(c->domain->port);

@@ -83,8 +83,9 @@ uint64_t hash_bytes(const void *data, size_t len);
 
 /* --- time, log ---------------------------------------------------------------------------------------- */
 
-/* Milliseconds of the monotonic clock. */
+/* Of the monotonic clock. */
 uint64_t now_ms(void);
+uint64_t now_ns(void);
 
 /* To syslog (a daemon) or standard error (in the foreground). level is syslog's. */
 void log_msg(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -6,7 +6,8 @@
  * CLIENTS processes, each with a connection of its own and its own part of the store (NODES nodes, 50 if
  * not given), do WHAT again and again, waiting for each answer: read, write, directory, mkrm (create
  * and remove a node), watch (set a watch, take its event, unset it), tx (a transaction that reads one
- * node and writes two), xentx (one as a backend's setup makes it: 4 reads, 8 writes, 1 permission). The
+ * node and writes two), xentx (one as a backend's setup makes it: 4 reads, 8 writes, 1 permission),
+ * piped (writes, of which PIPED are under way at a time, as a kernel with many drivers does it). The
  * number printed is the total of all clients a second; for tx and xentx it counts transactions, conflicts
  * not included. The client speaks the wire protocol by itself, so that no library's cost is measured.
  */
@@ -139,6 +140,32 @@ static bool transaction(unsigned reads, unsigned writes, bool perms)
     return call(XS_TRANSACTION_END, tx, "T", 2, NULL);
 }
 
+#define PIPED 16u
+
+/* Sends some writes in one piece and waits for all the answers. */
+static void piped(void)
+{
+    static char out[PIPED * 512], body[8192];
+    size_t len = 0;
+    uint32_t type;
+
+    for (unsigned i = 0; i < PIPED; i++) {
+        struct xsd_sockmsg h = {.type = XS_WRITE};
+        char *payload = out + len + sizeof(h);
+
+        h.len = (uint32_t)node_path(payload, serial);
+        h.len += (uint32_t)sprintf(payload + h.len, "value-%u", serial++);
+        memcpy(out + len, &h, sizeof(h));
+        len += sizeof(h) + h.len;
+    }
+    if (write(sock, out, len) != (ssize_t)len) {
+        fail("write");
+    }
+    for (unsigned i = 0; i < PIPED; i++) {
+        receive(body, &type);
+    }
+}
+
 static bool once(const char *what)
 {
     char p[256];
@@ -164,6 +191,8 @@ static bool once(const char *what)
         call(XS_WATCH, 0, p, len + 6, NULL);
         receive(body, &type);
         call(XS_UNWATCH, 0, p, len + 6, NULL);
+    } else if (strcmp(what, "piped") == 0) {
+        piped();
     } else if (strcmp(what, "tx") == 0) {
         return transaction(1, 2, false);
     } else if (strcmp(what, "xentx") == 0) {
@@ -196,7 +225,7 @@ static void client(const char *path, const char *what)
         usleep(1000);
     }
     while (!shared->stop) {
-        done += once(what);
+        done += once(what) ? (strcmp(what, "piped") == 0 ? PIPED : 1) : 0;
         shared->client[id].done = done;
     }
     exit(0);

@@ -6,7 +6,7 @@
  *
  * Per frame: the state (free, in use) in count_info is exact for every frame, `order` is right for
  * heads of free chunks. A free frame with PGC_NEED_SCRUB is cleared before it is given out, at the
- * latest. Idle CPUs clear freed memory ahead (scrub.c, heap.h).
+ * latest. Idle CPUs clear freed memory ahead (scrub.c).
  */
 #include <hospes/arch.h>
 #include <hospes/lib.h>
@@ -53,26 +53,12 @@ static bool is_free_chunk(mfn_t m, unsigned int order)
 /* Frames inside a free chunk have this in `order`, so that none is taken for a head. */
 #define NOT_A_HEAD 0xffu
 
-/* Chunks with something to scrub are at the end of their list. Constant time. */
-static void chunk_insert(struct page_info *pg, unsigned int order, uint64_t first_dirty)
+static void chunk_insert(struct page_info *pg, unsigned int order)
 {
-    mfn_t m = page_to_mfn(pg);
-    struct zone *z = &zones[zone_of(m)];
-    struct page_list *l = &z->chunks[order];
-    struct page_info *head;
+    struct zone *z = &zones[zone_of(page_to_mfn(pg))];
 
     pg->order = (uint8_t)order;
-    pg->type_info = first_dirty;
-    head = page_list_first(l);
-    if (first_dirty != SCRUB_NONE || head == NULL) {
-        page_list_add_tail(pg, l);
-    } else {
-        pg->prev = PAGE_LIST_END;
-        pg->next = l->first;
-        head->prev = (uint32_t)m.v;
-        l->first = (uint32_t)m.v;
-        l->count++;
-    }
+    page_list_add_tail(pg, &z->chunks[order]);
     z->orders |= 1u << order;
 }
 
@@ -89,59 +75,42 @@ static void chunk_remove(struct page_info *pg)
 }
 
 /*
- * Reduces the chunk at *pg, which is on no list, from `from` to `to` by giving the other halves
- * back; the half that has frame `keep` (an offset) is kept. Returns the kept first_dirty.
+ * Reduces the chunk at pg, which is on no list, from `from` to `to` by giving the other halves
+ * back. Returns the part that has frame `keep` (an offset).
  */
-static uint64_t chunk_split(struct page_info **pg, unsigned int from, unsigned int to,
-                            uint64_t keep, uint64_t first_dirty)
+static struct page_info *chunk_split(struct page_info *pg, unsigned int from, unsigned int to,
+                                     uint64_t keep)
 {
-    uint64_t half, left, right;
+    uint64_t half;
 
     while (from > to) {
         from--;
         half = 1ull << from;
-        left = first_dirty < half ? first_dirty : SCRUB_NONE;
-        right = first_dirty == SCRUB_NONE ? SCRUB_NONE
-                : first_dirty < half      ? 0
-                                          : first_dirty - half;
         if (keep < half) {
-            chunk_insert(nth(*pg, half), from, right);
-            first_dirty = left;
+            chunk_insert(nth(pg, half), from);
         } else {
-            chunk_insert(*pg, from, left);
-            *pg = nth(*pg, half);
+            chunk_insert(pg, from);
+            pg = nth(pg, half);
             keep -= half;
-            first_dirty = right;
         }
     }
-    return first_dirty;
+    return pg;
 }
 
 /* The frames are in state free already; joins them with their buddies as far as it goes. */
-static void chunk_merge(struct page_info *pg, unsigned int order, uint64_t first_dirty)
+static void chunk_merge(struct page_info *pg, unsigned int order)
 {
     mfn_t m = page_to_mfn(pg), buddy;
-    struct page_info *other;
-    uint64_t size;
 
     for (; order < MAX_ORDER; order++) {
-        size = 1ull << order;
-        buddy = mfn(m.v ^ size);
+        buddy = mfn(m.v ^ (1ull << order));
         if (buddy.v == 0 || !is_free_chunk(buddy, order)) {
             break;
         }
-        other = mfn_to_page(buddy);
-        chunk_remove(other);
-        if (buddy.v < m.v) {
-            first_dirty = other->type_info != SCRUB_NONE ? other->type_info
-                          : first_dirty != SCRUB_NONE    ? first_dirty + size
-                                                         : SCRUB_NONE;
-            m = buddy;
-        } else if (first_dirty == SCRUB_NONE && other->type_info != SCRUB_NONE) {
-            first_dirty = other->type_info + size;
-        }
+        chunk_remove(mfn_to_page(buddy));
+        m.v &= buddy.v;
     }
-    chunk_insert(mfn_to_page(m), order, first_dirty);
+    chunk_insert(mfn_to_page(m), order);
 }
 
 /* Highest zones first: memory with small addresses is the scarcest. NULL: none that large. */
@@ -238,7 +207,7 @@ struct page_info *alloc_frames_for(struct domain *d, unsigned int order, unsigne
             unsigned int from = pg->order;
 
             chunk_remove(pg);
-            (void)chunk_split(&pg, from, order, 0, pg->type_info);
+            pg = chunk_split(pg, from, order, 0);
             free_pages -= 1ull << order;
             zones[zone_of(page_to_mfn(pg))].free_pages -= 1ull << order;
             mark_in_use(pg, order, &c);
@@ -270,6 +239,39 @@ static bool any_broken(struct page_info *pg, unsigned int order)
     return false;
 }
 
+/*
+ * What idle CPUs clear: ranges freed lately, oldest first. When there are too many, some are
+ * forgotten, and cleared when they are allocated. Heap lock held.
+ */
+#define MAX_RECENT 512u
+static struct {
+    uint32_t start, n;
+} recent[MAX_RECENT];
+static unsigned int recent_producer, recent_consumer;
+
+static void remember_dirty(mfn_t m, uint32_t n)
+{
+    uint32_t start = (uint32_t)m.v;
+    unsigned int last = (recent_producer - 1) % MAX_RECENT;
+
+    if (recent_producer != recent_consumer) {
+        if (recent[last].start + recent[last].n == start) {
+            recent[last].n += n;
+            return;
+        }
+        if (start + n == recent[last].start) {
+            recent[last].start = start;
+            recent[last].n += n;
+            return;
+        }
+    }
+    if (recent_producer - recent_consumer < MAX_RECENT) {
+        recent[recent_producer % MAX_RECENT].start = start;
+        recent[recent_producer % MAX_RECENT].n = n;
+        recent_producer++;
+    }
+}
+
 void free_frames(struct page_info *pg, unsigned int order)
 {
     uint32_t now = tlb_clock_now();
@@ -296,39 +298,70 @@ void free_frames(struct page_info *pg, unsigned int order)
     free_pages += 1ull << order;
     dirty_pages += 1ull << order;
     zones[zone_of(page_to_mfn(pg))].free_pages += 1ull << order;
-    chunk_merge(pg, order, 0);
+    chunk_merge(pg, order);
+    remember_dirty(page_to_mfn(pg), 1u << order);
     spin_unlock_irqrestore(&heap_lock, flags);
 }
 
-struct page_info *heap_take_dirty(unsigned int max_order, unsigned int *order)
+/* The free chunk that the frame is in; NULL: it is in use. */
+static struct page_info *chunk_of(mfn_t m)
 {
-    unsigned int z, o;
-    struct page_info *pg;
-    struct page_list *l;
-    uint64_t first;
+    unsigned int order;
+    mfn_t head;
 
-    for (z = NR_ZONES; z-- > 0;) {
-        for (o = 0; o < NR_ORDERS; o++) {
-            l = &zones[z].chunks[o];
-            if (l->count == 0) {
-                continue;
-            }
-            pg = mfn_to_page(mfn(l->last));
-            first = pg->type_info;
-            if (first == SCRUB_NONE) {
-                continue;
-            }
-            chunk_remove(pg);
-            *order = min(o, max_order);
-            (void)chunk_split(&pg, o, *order, first, first);
-            for (first = 0; first < 1ull << *order; first++) {
-                nth(pg, first)->count_info &= ~PGC_STATE_MASK;
-            }
-            borrowed_pages += 1ull << *order;
-            return pg;
+    for (order = 0; order <= MAX_ORDER; order++) {
+        head = mfn(m.v & ~((1ull << order) - 1));
+        if (is_free_chunk(head, order)) {
+            return mfn_to_page(head);
         }
     }
     return NULL;
+}
+
+/* Takes the block of at most 1 << max_order frames around m out of its chunk. */
+static struct page_info *borrow(struct page_info *chunk, mfn_t m, unsigned int max_order,
+                                unsigned int *order)
+{
+    unsigned int from = chunk->order;
+    struct page_info *pg;
+    uint64_t i;
+
+    *order = min(from, max_order);
+    chunk_remove(chunk);
+    pg = chunk_split(chunk, from, *order, m.v - page_to_mfn(chunk).v);
+    for (i = 0; i < 1ull << *order; i++) {
+        nth(pg, i)->count_info &= ~PGC_STATE_MASK;
+    }
+    borrowed_pages += 1ull << *order;
+    return pg;
+}
+
+/* Frames of a range that are looked at in one go. */
+#define MAX_SKIP 256u
+
+struct page_info *heap_take_dirty(unsigned int max_order, unsigned int *order, bool *more)
+{
+    struct page_info *chunk, *pg = NULL;
+    unsigned int at, looked;
+    mfn_t m;
+
+    for (looked = 0; looked < MAX_SKIP && pg == NULL; looked++) {
+        if (recent_consumer == recent_producer) {
+            break;
+        }
+        at = recent_consumer % MAX_RECENT;
+        m = mfn(recent[at].start);
+        chunk = mfn_to_page(m)->count_info & PGC_NEED_SCRUB ? chunk_of(m) : NULL;
+        if (chunk != NULL) {
+            pg = borrow(chunk, m, max_order, order);
+        }
+        recent[at].start++;
+        if (--recent[at].n == 0) {
+            recent_consumer++;
+        }
+    }
+    *more = recent_consumer != recent_producer;
+    return pg;
 }
 
 void heap_return_clean(struct page_info *pg, unsigned int order)
@@ -345,7 +378,7 @@ void heap_return_clean(struct page_info *pg, unsigned int order)
         p->partial_flags = 0;
     }
     borrowed_pages -= 1ull << order;
-    chunk_merge(pg, order, SCRUB_NONE);
+    chunk_merge(pg, order);
 }
 
 static void heap_init(void)
@@ -387,7 +420,7 @@ void heap_add_region(paddr_t start, paddr_t end)
         free_pages += 1ull << order;
         dirty_pages += 1ull << order;
         zones[zone_of(mfn(m))].free_pages += 1ull << order;
-        chunk_merge(mfn_to_page(mfn(m)), order, SCRUB_NONE);
+        chunk_merge(mfn_to_page(mfn(m)), order);
         m += 1ull << order;
     }
     spin_unlock_irqrestore(&heap_lock, flags);

@@ -35,8 +35,9 @@ struct active_grant {
     bool sub_page;
     mfn_t frame;
 };
-#define GRANT_COUNT_MAX 0xff00u /* a guest may map one grant that often; the counters never wrap \
-                                 */
+#define GRANT_COUNT_MAX                                                      \
+    0xff00u /* a guest may map one grant that often; the counters never wrap \
+             */
 #define ACTIVE_PER_FRAME (PAGE_SIZE / sizeof(struct active_grant))
 
 /* One mapping of another domain's grant; its index is the handle. flags 0: free. */

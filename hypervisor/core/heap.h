@@ -7,15 +7,9 @@
 
 extern spinlock_t heap_lock;
 
-/*
- * A free chunk's head, besides count_info and order, has in type_info the index of its first page
- * that idle scrubbing should look at: none before it is dirty; SCRUB_NONE: nothing to do.
- */
-#define SCRUB_NONE (~0ull)
-
-/* heap_lock held. Takes a chunk with dirty pages off the lists, cut down to at most 1 << max_order
- * pages around the first of them; its pages count as in use meanwhile. NULL: none. */
-struct page_info *heap_take_dirty(unsigned int max_order, unsigned int *order);
+/* heap_lock held. Takes a block with dirty pages, of at most 1 << max_order pages, out of what is
+ * allocatable; its pages count as free all the same. NULL: found none; *more: look again. */
+struct page_info *heap_take_dirty(unsigned int max_order, unsigned int *order, bool *more);
 /* heap_lock held. Gives it back; all of it is clean now. */
 void heap_return_clean(struct page_info *pg, unsigned int order);
 

@@ -12,13 +12,14 @@ bool scrub_free_pages(void)
     struct page_info *pg, *p;
     unsigned int order = 0;
     unsigned long flags;
+    bool more;
     uint64_t i;
 
     spin_lock_irqsave(&heap_lock, flags);
-    pg = heap_take_dirty(SCRUB_ORDER, &order);
+    pg = heap_take_dirty(SCRUB_ORDER, &order, &more);
     spin_unlock_irqrestore(&heap_lock, flags);
     if (pg == NULL) {
-        return false;
+        return more;
     }
     for (i = 0; i < 1ull << order; i++) {
         p = mfn_to_page(mfn_add(page_to_mfn(pg), i));

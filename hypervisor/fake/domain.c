@@ -66,11 +66,6 @@ int arch_initialise_vcpu(struct vcpu *v, XEN_GUEST_HANDLE(void) ctxt)
     return 0;
 }
 
-void arch_get_vcpu_context(struct vcpu *v, struct vcpu_guest_context *out)
-{
-    (void)v, (void)out;
-}
-
 void arch_vcpu_dump(const struct vcpu *v)
 {
     (void)v;
@@ -194,6 +189,9 @@ struct domain *fake_domain(domid_t id, unsigned int vcpus, bool privileged)
 
 void fake_kill(struct domain *d)
 {
+    /* In one thread nobody can wait for another CPU: its vcpus leave the CPUs first. */
+    domain_pause_nosync(d);
+    fake_settle();
     while (domain_kill(d) == -ERESTART) {
         fake_settle();
     }

@@ -22,6 +22,7 @@ s_time_t fake_now = SECONDS(1);
 unsigned int fake_tlb_flushes, fake_preempt_chance;
 void (*fake_machine_end)(const char *how);
 
+char *percpu_block[FAKE_CPUS]; /* not static: what nobody reads would look leaked */
 static s_time_t deadline[FAKE_CPUS];
 static jmp_buf turn;
 static bool in_turn;
@@ -187,14 +188,13 @@ static struct console_device log_device = {
 
 void fake_init(unsigned int cpus)
 {
-    static char *blocks[FAKE_CPUS];
     size_t size = (size_t)(__stop_fake_percpu - __start_fake_percpu);
     unsigned int cpu;
     struct vcpu *v;
 
     for (cpu = 1; cpu < cpus; cpu++) {
-        blocks[cpu] = calloc(1, size + 64);
-        fake_percpu_offset[cpu] = (uintptr_t)blocks[cpu] - (uintptr_t)__start_fake_percpu;
+        percpu_block[cpu] = calloc(1, size + 64);
+        fake_percpu_offset[cpu] = (uintptr_t)percpu_block[cpu] - (uintptr_t)__start_fake_percpu;
     }
     cpu_possible_map = cpu_online_map = (cpumask_t){(1ul << cpus) - 1};
     fake_init_memory();

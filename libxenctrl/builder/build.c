@@ -169,12 +169,16 @@ static int create(struct xc_build *b)
     return rc;
 }
 
-/* Superpages, while there are any: far less work for the hypervisor. Returns the pages got. */
-static uint64_t populate_superpages(struct xc_build *b)
+/*
+ * Superpages, while there are any: far less work for the hypervisor. Stores how many pages that
+ * gave; that there are no more of them is no error.
+ */
+static int populate_superpages(struct xc_build *b, uint64_t *done)
 {
     uint64_t bases[SUPERPAGE_BATCH], pfn = 0, pages = b->layout.nr_pages;
+    int rc = 0;
 
-    while (pages - pfn >= SUPERPAGE_PAGES) {
+    while (rc == 0 && pages - pfn >= SUPERPAGE_PAGES) {
         uint64_t left = (pages - pfn) / SUPERPAGE_PAGES;
         unsigned int n = left < SUPERPAGE_BATCH ? (unsigned int)left : SUPERPAGE_BATCH;
         long got;
@@ -188,11 +192,13 @@ static uint64_t populate_superpages(struct xc_build *b)
                 b->p2m[pfn++] = bases[i] + k;
             }
         }
-        if (got < (long)n || xc_progress_tell(&b->progress, XC_STEP_MEMORY, pfn, pages) < 0) {
-            break; /* the next step tells the progress, and is told to stop, again */
+        if (got < (long)n) {
+            break;
         }
+        rc = xc_progress_tell(&b->progress, XC_STEP_MEMORY, pfn, pages);
     }
-    return pfn;
+    *done = pfn;
+    return rc;
 }
 
 static int populate_pages(struct xc_build *b, uint64_t pfn)
@@ -223,7 +229,7 @@ static int populate_pages(struct xc_build *b, uint64_t pfn)
 /* Claim first: another creation at the same time can't take what we were promised. */
 static int allocate(struct xc_build *b)
 {
-    uint64_t pages = b->layout.nr_pages;
+    uint64_t pages = b->layout.nr_pages, done;
     int rc, rc_claim;
 
     b->p2m = calloc(pages, sizeof(*b->p2m));
@@ -235,7 +241,10 @@ static int allocate(struct xc_build *b)
     if (rc_claim < 0 && rc_claim != -ENOSYS) {
         return rc_claim;
     }
-    rc = populate_pages(b, populate_superpages(b));
+    rc = populate_superpages(b, &done);
+    if (rc == 0) {
+        rc = populate_pages(b, done);
+    }
     if (rc == 0 && rc_claim == 0) {
         rc = xc_memory_claim(b->h, b->domid, 0);
     }

@@ -166,6 +166,7 @@ static uint32_t le32(const uint8_t *p)
 static int unpack_lz4(const uint8_t *data, size_t size, struct out *out)
 {
     uint8_t *block = malloc(LZ4_BLOCK);
+    bool any = false;
     int rc = 0;
 
     if (block == NULL) {
@@ -184,13 +185,14 @@ static int unpack_lz4(const uint8_t *data, size_t size, struct out *out)
             rc = damaged(out, XC_LZ4);
             break;
         }
+        any = true;
         n = LZ4_decompress_safe((const char *)data, (char *)block, (int)packed, LZ4_BLOCK);
         rc = n < 0 ? damaged(out, XC_LZ4) : emit(out, block, (size_t)n);
         data += packed;
         size -= packed;
     }
     free(block);
-    return rc == 0 && size > 0 ? damaged(out, XC_LZ4) : rc;
+    return rc == 0 && (size > 0 || !any) ? damaged(out, XC_LZ4) : rc;
 }
 
 static int unpack_known(enum xc_packing packing, const uint8_t *data, size_t size, struct out *out)

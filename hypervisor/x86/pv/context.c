@@ -47,9 +47,7 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     r->cs |= 3;
     r->ss |= 3;
     r->entry_vector = 0;
-    if (VM_ASSIST(v->domain, architectural_iopl)) {
-        v->arch.pv.iopl = (unsigned int)(r->rflags & X86_EFLAGS_IOPL);
-    }
+    v->arch.pv.iopl = (unsigned int)(r->rflags & X86_EFLAGS_IOPL);
     r->rflags = (r->rflags & ~(X86_EFLAGS_IOPL | X86_EFLAGS_VM)) | X86_EFLAGS_IF | X86_EFLAGS_MBS;
     v->arch.kernel_mode = (c->flags & VGCF_in_kernel) != 0;
     if (c->flags & VGCF_I387_VALID) {

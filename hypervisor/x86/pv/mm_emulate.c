@@ -292,7 +292,6 @@ static int write_table(struct page_info *pg, pte_t *p, const struct write_op *op
     struct domain *d = current->domain;
     pte_t entry = READ_ONCE(*p), ne = merge(entry, op);
     unsigned int shift = (unsigned int)(op->va & 7) * 8;
-    int rc;
 
     if (op->compare && ((entry >> shift) & mask_of(op->bytes)) != op->old) {
         return -EAGAIN;
@@ -300,8 +299,7 @@ static int write_table(struct page_info *pg, pte_t *p, const struct write_op *op
     if (ne == entry) {
         return 0;
     }
-    rc = pv_mod_entry(pg, p, ne, false, d, d);
-    return rc == -ERESTART ? -EAGAIN : rc;
+    return pv_mod_entry(pg, p, ne, false, d, d);
 }
 
 /* What the guest's level-1 entry for va maps, referenced; NULL: nothing of its own. */
@@ -327,14 +325,12 @@ static bool run_on_table(struct page_info *pg, struct write_op *op, const struct
 {
     struct cpu_user_regs next = *op->regs;
     pte_t *p = (pte_t *)((char *)page_to_virt(pg) + (op->va & (PAGE_SIZE - 1) & ~7ul));
-    unsigned int level;
     int rc = -EINVAL;
 
     if (!page_lock(pg)) {
         return false;
     }
-    level = type_level(pg->type_info);
-    if (level >= 1 && level <= 4) {
+    if ((pg->type_info & PGT_TYPE_MASK) == PGT_L1) {
         op->old = (READ_ONCE(*p) >> ((op->va & 7) * 8)) & mask_of(op->bytes);
         next.rip += op->insn.len;
         rc = row->fn(op, &next) ? write_table(pg, p, op) : -EINVAL;
@@ -371,9 +367,6 @@ bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs)
     mfn_t m = MFN_NONE;
     bool done;
 
-    if (pv_put_old_guest_table(v) != 0) {
-        return true; /* first things first: the instruction faults again */
-    }
     pg = frame_at(v, cr2, &m);
     if (!pg && (mfn_is_none(m) || mfn_valid(m) || !v->domain->is_hardware)) {
         return false;
@@ -390,6 +383,5 @@ bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs)
     if (pg) {
         put_page(pg);
     }
-    /* What is left of a large table goes with the next hypercall or emulated write. */
-    return pv_put_old_guest_table(v) != 0 || done;
+    return done;
 }

@@ -3,6 +3,7 @@
 Both our daemon (built with platform_fake.c) and Debian's C xenstored (under fakexen_preload.so) run on
 the same directory layout, so the same requests can be put to both, over sockets and over rings.
 """
+import ctypes
 import mmap
 import os
 import shutil
@@ -107,13 +108,15 @@ class Ring(Stream):
         self.dir, self.domid = directory, domid
         self.file = open(f'{directory}/ring-{domid}', 'r+b')
         self.map = mmap.mmap(self.file.fileno(), 4096)
+        # Whole stores, as a guest's: an index written byte by byte would be a broken one for a moment.
+        self.words = (ctypes.c_uint32 * 7).from_buffer(self.map, 2048)
         self.kick_sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 
     def index(self, n):
-        return struct.unpack_from('<I', self.map, 2048 + 4 * n)[0]
+        return self.words[n]
 
     def set_index(self, n, value):
-        struct.pack_into('<I', self.map, 2048 + 4 * n, value & 0xffffffff)
+        self.words[n] = value & 0xffffffff
 
     req_cons = property(lambda s: s.index(0))
     req_prod = property(lambda s: s.index(1))
@@ -178,9 +181,10 @@ class Daemon:
             f.truncate(4096)
         open(f'{self.dir}/dom-{domid}', 'w').close()
 
-    def start(self, wait=True):
+    def start(self, wait=True, **more_env):
         env = dict(os.environ, XENSTORED_FAKE_DIR=self.dir, XENSTORED_RUNDIR=self.dir,
                    XENSTORED_PATH=self.socket)
+        env.update(more_env)
         env.pop('LD_PRELOAD', None)
         if self.preload:
             env['LD_PRELOAD'] = self.preload
