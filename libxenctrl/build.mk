@@ -78,3 +78,11 @@ fuzz-kernel: $(KERNEL_FUZZERS:%=$(B)/tests/fuzz-kernel-%)
 	    $(B)/tests/fuzz-kernel-$$t --seeds $(B)/fuzz/corpus-$$t; \
 	    (cd $(B)/fuzz && ./$$t -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 corpus-$$t); \
 	done
+
+# Manual pages, from the headers.
+LIBXENCTRL_MAN := $(patsubst libxenctrl/include/%.h,$(B)/man/man3/%.3,$(wildcard libxenctrl/include/*.h))
+ALL += $(LIBXENCTRL_MAN)
+
+$(LIBXENCTRL_MAN): $(B)/man/man3/%.3: libxenctrl/include/%.h libxenctrl/manual.awk
+	@mkdir -p $(@D)
+	awk -v name=$* -f libxenctrl/manual.awk $< > $@
