@@ -30,6 +30,7 @@ $(B)/libxenctrl-test.a: $(LIBXENCTRL_TEST_OBJ)
 # xc-selftest: the library proved on a running hypervisor.
 XC_SELFTEST_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard libxenctrl/tools/*.c))
 ALL += $(B)/xc-selftest
+INSTALL += $(B)/xc-selftest:/usr/sbin/xc-selftest
 
 $(XC_SELFTEST_OBJ): $(B)/%.o: %.c
 	@mkdir -p $(@D)
