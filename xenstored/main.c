@@ -1,8 +1,9 @@
 /*
  * xenstored: the store daemon.
  *
- * Where to read on: wire.h (what a request is), nodeops.h and transaction.h (what it does), watch.h (who
- * hears of it), connection.h and ring.c (how it comes and goes), persist.h (why nothing is lost).
+ * Where to read on: wire.h (what a request is), nodeops.h and transaction.h (what it does), watch.h
+ * (who hears of it), connection.h and ring.c (how it comes and goes), persist.h (why nothing is
+ * lost).
  */
 #include "xenstored/liveupdate.h"
 #include "xenstored/loop.h"
@@ -41,7 +42,8 @@ static void catch_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Opens the hypervisor's side; over a live update, with the event channels of the former program. */
+/* Opens the hypervisor's side; over a live update, with the event channels of the former program.
+ */
 static void start_machine(const struct options *o)
 {
     struct record_global *global = record_global();
