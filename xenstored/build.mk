@@ -82,3 +82,9 @@ $(B)/bench/xsbench: bench/xenstore/xsbench.c
 .PHONY: bench-xenstore
 bench-xenstore: $(B)/bin/xenstored $(B)/bench/xsbench $(B)/tests/fakexen.so
 	bench/xenstore/run
+
+$(B)/tests/xenstored_client_test: tests/unit/xenstored_client_test.c $(XSCLIENT_TEST_OBJ) | $(B)/bin/xenstored
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $^ -lcmocka -o $@
+
+UNIT_TESTS += $(B)/tests/xenstored_client_test

@@ -366,8 +366,12 @@ static int wait_answer(struct xsc *xs, uint32_t req, char **reply, size_t *len)
     memcpy(text, xs->in + sizeof(header), header.len);
     text[header.len] = '\0';
     drop_message(xs, &header);
-    if (header.type == XS_ERROR) {
+    /* Events may have come right behind it, and poll() will not tell of them again. */
+    rc = sort_events(xs);
+    if (rc == 0 && header.type == XS_ERROR) {
         rc = error_of(text);
+    }
+    if (rc < 0) {
         free(text);
         return rc;
     }
