@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -34,9 +35,16 @@ static void on_hangup(int signal_number)
     reopen_trace = 1;
 }
 
-static void catch_signals(void)
+static void prepare(void)
 {
     struct sigaction act = {.sa_handler = on_hangup};
+    struct rlimit files;
+
+    /* A descriptor for each client. */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 
     sigaction(SIGHUP, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -160,14 +168,14 @@ int main(int argc, char **argv)
     if (o.supervise && !o.live_update) {
         process_supervise();
     }
-    if (o.pid_file && !o.live_update) {
+    if (o.pid_file) {
         process_pidfile(o.pid_file);
     }
     log_to_syslog(o.fork);
     if (o.fork) {
         openlog("xenstored", 0, LOG_DAEMON);
     }
-    catch_signals();
+    prepare();
     start(&o);
     if (o.print_pid) {
         printf("%ld\n", (long)getpid());
