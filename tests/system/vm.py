@@ -26,6 +26,7 @@ Everything the machine prints is in Machine.log (text) and, where a path is give
 
 import argparse
 import atexit
+import ctypes
 import os
 import re
 import select
@@ -35,6 +36,11 @@ import subprocess
 import sys
 import tempfile
 import time
+
+def die_with_parent():
+    """In the child: a test that is killed takes its machine with it (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.environ.get("HOSPES_CACHE") or os.path.expanduser("~/.cache/hospes")
@@ -187,7 +193,8 @@ class Machine:
     def start(self):
         """Starts QEMU and returns at once."""
         self.process = subprocess.Popen(self.arguments(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+                                        stderr=subprocess.STDOUT, start_new_session=True,
+                                        preexec_fn=die_with_parent)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.started = time.time()
 
