@@ -30,6 +30,7 @@ $(B)/libxenctrl-test.a: $(LIBXENCTRL_TEST_OBJ)
 # xc-selftest: the library proved on a running hypervisor.
 XC_SELFTEST_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard libxenctrl/tools/*.c))
 ALL += $(B)/xc-selftest
+INSTALL += $(B)/xc-selftest:/usr/sbin/xc-selftest
 
 $(XC_SELFTEST_OBJ): $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -78,3 +79,11 @@ fuzz-kernel: $(KERNEL_FUZZERS:%=$(B)/tests/fuzz-kernel-%)
 	    $(B)/tests/fuzz-kernel-$$t --seeds $(B)/fuzz/corpus-$$t; \
 	    (cd $(B)/fuzz && ./$$t -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 corpus-$$t); \
 	done
+
+# Manual pages, from the headers.
+LIBXENCTRL_MAN := $(patsubst libxenctrl/include/%.h,$(B)/man/man3/%.3,$(wildcard libxenctrl/include/*.h))
+ALL += $(LIBXENCTRL_MAN)
+
+$(LIBXENCTRL_MAN): $(B)/man/man3/%.3: libxenctrl/include/%.h libxenctrl/manual.awk
+	@mkdir -p $(@D)
+	awk -v name=$* -f libxenctrl/manual.awk $< > $@

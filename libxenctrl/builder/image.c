@@ -203,8 +203,9 @@ static int find_payload(const uint8_t *data, size_t size, struct xc_payload *pay
         return rc;
     }
     *payload = (struct xc_payload){xc_packing_of(data, size), 0, size, XC_UNSET};
-    (void)snprintf(image->format, sizeof(image->format), "%s%s", "ELF",
-                   payload->packing == XC_GZIP ? " (gzip)" : "");
+    (void)snprintf(image->format, sizeof(image->format),
+                   payload->packing == XC_PLAIN ? "ELF" : "ELF (%s)",
+                   xc_packing_name(payload->packing));
     return 0;
 }
 

@@ -21,9 +21,9 @@ static uint64_t pages_of(uint64_t bytes)
 
 static int too_small(const struct xc_layout *layout, uint64_t needed, char *why)
 {
-    xc_explain(why, XC_WHY_SIZE,
-               "it needs at least %llu MiB of memory with this ramdisk, and was given %llu",
-               (unsigned long long)pages_of(needed * XC_PAGE_SIZE + (1 << 20) - 1) >> 8,
+    xc_explain(why, XC_WHY_SIZE, "it needs at least %llu MiB of memory%s, and was given %llu",
+               (unsigned long long)(needed + 255) >> 8,
+               layout->ramdisk_bytes > 0 ? " with this ramdisk" : "",
                (unsigned long long)layout->nr_pages >> 8);
     return -ENOMEM;
 }

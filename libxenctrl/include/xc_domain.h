@@ -21,19 +21,18 @@ extern "C" {
 
 /* What xc_domain_create() needs to know. Start from xc_domain_config_init(). */
 struct xc_domain_config {
-    uint32_t domid;       /* the domid wanted; 0: the hypervisor chooses */
-    uint32_t flags;       /* XC_CREATE_* */
-    uint8_t uuid[16];     /* the domain's handle, shown in every listing */
-    uint32_t ssidref;     /* security label, 0 without XSM */
-    uint32_t max_vcpus;   /* how many virtual CPUs it can ever have, from 1 */
-    uint32_t max_evtchn;  /* highest event channel port it may use */
-    int32_t grant_frames; /* most grant table frames (each 512 grants); -1: the default */
-    int32_t
-        maptrack_frames;    /* most frames that track its own mappings of grants; -1: the default */
-    uint32_t grant_version; /* highest grant table version it may use: 1 or 2 */
-    uint32_t cpupool;       /* the CPU pool it runs in */
-    uint32_t emulation;     /* HVM: XEN_X86_EMU_*; 0 for PV */
-    bool relaxed_msr;       /* unknown MSRs read as 0 instead of faulting */
+    uint32_t domid;          /* the domid wanted; 0: the hypervisor chooses */
+    uint32_t flags;          /* XC_CREATE_* */
+    uint8_t uuid[16];        /* the domain's handle, shown in every listing */
+    uint32_t ssidref;        /* security label, 0 without XSM */
+    uint32_t max_vcpus;      /* how many virtual CPUs it can ever have, from 1 */
+    uint32_t max_evtchn;     /* highest event channel port it may use */
+    int32_t grant_frames;    /* most grant table frames (each 512 grants); -1: the default */
+    int32_t maptrack_frames; /* most frames that track its mappings of grants; -1: the default */
+    uint32_t grant_version;  /* highest grant table version it may use: 1 or 2 */
+    uint32_t cpupool;        /* the CPU pool it runs in */
+    uint32_t emulation;      /* HVM: XEN_X86_EMU_*; 0 for PV */
+    bool relaxed_msr;        /* unknown MSRs read as 0 instead of faulting */
 };
 
 /* Fill @config with the defaults of a PV guest with one virtual CPU. */
