@@ -94,6 +94,7 @@ static bool left_out(unsigned int nr, const unsigned long a[5])
     case __HYPERVISOR_set_trap_table:
     case __HYPERVISOR_set_callbacks:
     case __HYPERVISOR_callback_op:
+    case __HYPERVISOR_nmi_op:
     case __HYPERVISOR_stack_switch:
     case __HYPERVISOR_console_io:
         return true;
@@ -125,6 +126,9 @@ static struct {
 
 static bool tell(struct trap_frame *f)
 {
+    if (f->vector == 2) { /* it sends itself NMIs */
+        return true;
+    }
     print("# last hypercall %lu(%lx, %lx, %lx, %lx, %lx)\n", last.nr, last.a[0], last.a[1],
           last.a[2], last.a[3], last.a[4]);
     return false;
