@@ -13,6 +13,10 @@
 #include <netlink/route/link/bridge.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define APPEAR_MS      10000 /* how long an interface may take to appear */
+#define APPEAR_STEP_MS 5
 
 struct net {
     struct nl_sock *sock;
@@ -55,6 +59,20 @@ static int find_link(struct net *net, const char *name, struct rtnl_link **link)
     int r = rtnl_link_get_kernel(net->sock, 0, name, link);
 
     return r < 0 ? -ENODEV : 0;
+}
+
+/* netback says that it is ready a moment before its interface is there. */
+static int await_link(struct net *net, const char *name, struct rtnl_link **link)
+{
+    int rc = -ENODEV;
+
+    for (int i = 0; rc != 0 && i < APPEAR_MS / APPEAR_STEP_MS; i++) {
+        rc = find_link(net, name, link);
+        if (rc != 0) {
+            usleep(APPEAR_STEP_MS * 1000);
+        }
+    }
+    return rc;
 }
 
 static bool is_bridge(struct rtnl_link *link)
@@ -211,7 +229,7 @@ int net_attach(const struct net_attach *what, struct error *err)
     if (rc != 0) {
         return rc;
     }
-    if (find_link(&net, what->ifname, &link) != 0) {
+    if (await_link(&net, what->ifname, &link) != 0) {
         return fail(err, ENODEV, "The backend made no interface %s: is xen-netback loaded?",
                     what->ifname);
     }

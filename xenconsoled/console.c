@@ -53,7 +53,8 @@ struct console *console_find(unsigned domid)
 {
     struct list *pos;
 
-    list_each(pos, &consoles) {
+    list_each(pos, &consoles)
+    {
         struct console *con = container_of(pos, struct console, link);
 
         if (con->domid == domid && !con->dead) {
@@ -63,7 +64,7 @@ struct console *console_find(unsigned domid)
     return NULL;
 }
 
-/* --- the ring -------------------------------------------------------------------------------------------- */
+/* --- the ring -------------------------------------------------------------------------------- */
 
 static inline uint32_t load(const uint32_t *p)
 {
@@ -154,7 +155,9 @@ void console_input(struct console *con, const char *data, size_t len)
     machine->notify(con->port);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------
+ * /  */
 
 static struct console *add(unsigned domid)
 {
@@ -197,8 +200,7 @@ static int attach(struct console *con, uint64_t gfn, uint32_t remote_port)
 
     con->page = machine->map(con->domid, gfn, &rc);
     if (!con->page) {
-        log_msg(LOG_ERR, "cannot map the console page of domain %u: %s", con->domid,
-                strerror(-rc));
+        log_msg(LOG_ERR, "cannot map the console page of domain %u: %s", con->domid, strerror(-rc));
         return rc;
     }
     port = machine->bind(con->domid, remote_port);
@@ -226,8 +228,8 @@ static void open_log(struct console *con, const char *name)
     logfile_open(&con->log, console_log_dir, "guest-", name ? name : number);
 }
 
-int console_start(unsigned domid, const char *name, uint64_t gfn, uint32_t remote_port,
-                  char *tty, size_t tty_size, bool *new_tty)
+int console_start(unsigned domid, const char *name, uint64_t gfn, uint32_t remote_port, char *tty,
+                  size_t tty_size, bool *new_tty)
 {
     struct console *con = console_find(domid);
     bool fresh = !con;
@@ -278,7 +280,8 @@ bool console_event(uint32_t port)
 {
     struct list *pos;
 
-    list_each(pos, &consoles) {
+    list_each(pos, &consoles)
+    {
         struct console *con = container_of(pos, struct console, link);
         uint64_t now;
 
@@ -307,7 +310,8 @@ int console_timers(uint64_t now)
     struct list *pos, *tmp;
     int wait = -1;
 
-    list_each_safe(pos, tmp, &consoles) {
+    list_each_safe(pos, tmp, &consoles)
+    {
         struct console *con = container_of(pos, struct console, link);
 
         if (con->dead && (reader_all_done(con) || now >= con->dead_until)) {
@@ -335,7 +339,8 @@ void console_reopen_logs(void)
 {
     struct list *pos;
 
-    list_each(pos, &consoles) {
+    list_each(pos, &consoles)
+    {
         logfile_reopen(&container_of(pos, struct console, link)->log);
     }
 }

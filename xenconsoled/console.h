@@ -1,13 +1,14 @@
 /*
  * A guest's console: its ring, its log, its readers.
  *
- * What a guest writes goes into its log, into a scrollback of the last SCROLLBACK bytes, and to every
- * reader: the classic pty (whose name stands in the store for clients like Xen's xenconsole), and any
- * number of clients of the socket DIR/DOMID.sock, which get the scrollback first. What any reader types
- * goes to the guest. A reader that does not read loses the oldest bytes, nobody else does.
+ * What a guest writes goes into its log, into a scrollback of the last SCROLLBACK bytes, and to
+ * every reader: the classic pty (whose name stands in the store for clients like Xen's xenconsole),
+ * and any number of clients of the socket DIR/DOMID.sock, which get the scrollback first. What any
+ * reader types goes to the guest. A reader that does not read loses the oldest bytes, nobody else
+ * does.
  *
- * A guest is hostile: its indices are read once and checked, it is served RATE_EVENTS times in RATE_MS
- * and then waits, and everything kept for it is bounded.
+ * A guest is hostile: its indices are read once and checked, it is served RATE_EVENTS times in
+ * RATE_MS and then waits, and everything kept for it is bounded.
  */
 #ifndef XENCONSOLED_CONSOLE_H
 #define XENCONSOLED_CONSOLE_H
@@ -59,8 +60,8 @@ struct console {
     struct fifo scrollback;
     unsigned events; /* in this period */
     uint64_t period_end;
-    bool waiting;   /* its port is masked until the period ends */
-    bool dead;      /* the domain has gone: what is left is delivered until dead_until */
+    bool waiting; /* its port is masked until the period ends */
+    bool dead;    /* the domain has gone: what is left is delivered until dead_until */
     uint64_t dead_until;
 };
 
@@ -86,11 +87,12 @@ int console_init(void);
 struct console *console_find(unsigned domid);
 
 /*
- * Starts (or, where port or frame have changed, starts again) the console of a domain. name: the guest's,
- * for the log. tty: where to put the pty's name. limit: bytes kept for the pty. 0 or -errno.
+ * Starts (or, where port or frame have changed, starts again) the console of a domain. name: the
+ * guest's, for the log. tty: where to put the pty's name. limit: bytes kept for the pty. 0 or
+ * -errno.
  */
-int console_start(unsigned domid, const char *name, uint64_t gfn, uint32_t remote_port,
-                  char *tty, size_t tty_size, bool *new_tty);
+int console_start(unsigned domid, const char *name, uint64_t gfn, uint32_t remote_port, char *tty,
+                  size_t tty_size, bool *new_tty);
 
 /* The domain has gone: takes what is left in its ring; delivers it, then forgets the console. */
 void console_stop(struct console *con);
@@ -106,7 +108,7 @@ int console_timers(uint64_t now);
 
 void console_reopen_logs(void);
 
-/* --- readers (reader.c) --------------------------------------------------------------------------------- */
+/* --- readers (reader.c) ---------------------------------------------------------------------- */
 
 void fifo_put(struct fifo *f, const char *data, size_t len, size_t max);
 void fifo_free(struct fifo *f);

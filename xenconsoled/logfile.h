@@ -1,9 +1,9 @@
 /*
  * Log files with a limit: when one is full it becomes FILE.1, FILE.1 becomes FILE.2, ...
  *
- * Exactly once: before bytes go into a file, where it ends is noted (struct progress, in memory that
- * survives the process); console.c notes with it which bytes of the ring they are. A restarted daemon
- * cuts off what had been written of bytes that it will read from the ring again.
+ * Exactly once: before bytes go into a file, where it ends is noted (struct progress, in memory
+ * that survives the process); console.c notes with it which bytes of the ring they are. A restarted
+ * daemon cuts off what had been written of bytes that it will read from the ring again.
  */
 #ifndef XENCONSOLED_LOGFILE_H
 #define XENCONSOLED_LOGFILE_H

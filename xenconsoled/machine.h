@@ -1,8 +1,9 @@
 /*
- * What xenconsoled needs from the machine below: event channels, console pages, the hypervisor's log.
+ * What xenconsoled needs from the machine below: event channels, console pages, the hypervisor's
+ * log.
  *
- * Two implementations of one table: machine_xen.c (the real one) and machine_fake.c (tests: pages are
- * files).
+ * Two implementations of one table: machine_xen.c (the real one) and machine_fake.c (tests: pages
+ * are files).
  */
 #ifndef XENCONSOLED_MACHINE_H
 #define XENCONSOLED_MACHINE_H
@@ -29,8 +30,8 @@ struct machine {
     void (*unmask)(uint32_t port);
 
     /*
-     * Maps a console page: the domain's grant for it, or frame gfn where there is no grant. NULL and
-     * *error = -errno on failure.
+     * Maps a console page: the domain's grant for it, or frame gfn where there is no grant. NULL
+     * and *error = -errno on failure.
      */
     struct xencons_interface *(*map)(unsigned domid, uint64_t gfn, int *error);
     void (*unmap)(struct xencons_interface *page);

@@ -1,8 +1,8 @@
 /*
  * A machine made of files, for tests only (compiled with XENCONSOLED_FAKE). Read machine.h first.
  *
- * In the directory $XENCONSOLED_FAKE_DIR: "con-N" is the console page of domain N; a datagram of one
- * 32-bit port sent to the socket "con-evtchn" is an event. The port of domain N is N + 10.
+ * In the directory $XENCONSOLED_FAKE_DIR: "con-N" is the console page of domain N; a datagram of
+ * one 32-bit port sent to the socket "con-evtchn" is an event. The port of domain N is N + 10.
  */
 #include "xenconsoled/machine.h"
 #include "xenstored/util.h"

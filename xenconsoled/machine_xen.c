@@ -1,8 +1,9 @@
 /*
  * The real machine: Linux's /dev/xen/evtchn, gntdev and privcmd. Read machine.h first.
  *
- * Facts: a PV domain's console page is its grant GNTTAB_RESERVED_CONSOLE (<xen/grant_table.h>), seeded by the
- * builder; older builders seed none, then the frame that the store names is mapped by privcmd.
+ * Facts: a PV domain's console page is its grant GNTTAB_RESERVED_CONSOLE (<xen/grant_table.h>),
+ * seeded by the builder; older builders seed none, then the frame that the store names is mapped by
+ * privcmd.
  */
 #include "xenconsoled/machine.h"
 #include "xenstored/util.h"
@@ -30,7 +31,8 @@ const struct machine *machine = &machine_xen;
 
 static int evtchn = -1, gntdev = -1, privcmd = -1;
 
-/* The arguments of a hypercall, then the buffer for the log: memory that the kernel doesn't move. */
+/* The arguments of a hypercall, then the buffer for the log: memory that the kernel doesn't move.
+ */
 static struct xen_sysctl *sysctl;
 static char *log_buffer;
 

@@ -32,7 +32,7 @@ static volatile sig_atomic_t reopen;
 static struct logfile hv_log = {.fd = -1};
 static uint32_t hv_port, hv_index;
 
-/* --- command line -------------------------------------------------------------------------------------------- */
+/* --- command line ---------------------------------------------------------------------------- */
 
 static void usage(void)
 {
@@ -78,6 +78,53 @@ static uint64_t size_of(const char *text)
 
 enum { OPT_LOG_LIMIT = 256, OPT_LOG_KEEP, OPT_SOCKET_DIR, OPT_SUPERVISE };
 
+static void apply(int opt)
+{
+    switch (opt) {
+    case 'h':
+        usage();
+        break;
+    case 'V':
+        puts("xenconsoled (Hospes)");
+        exit(0);
+    case 'i':
+        options.interactive = true;
+        break;
+    case 'l':
+        choose(optarg, &options.log_guest, &options.log_hv);
+        break;
+    case 'r':
+        options.log_dir = optarg;
+        break;
+    case 'p':
+        options.pid_file = optarg;
+        break;
+    case 't':
+        choose(optarg, &console_stamp, &options.stamp_hv);
+        break;
+    case 'e':
+        logfile_no_escape = true;
+        break;
+    case OPT_LOG_LIMIT:
+        logfile_limit = size_of(optarg);
+        break;
+    case OPT_LOG_KEEP:
+        logfile_keep = (unsigned)size_of(optarg);
+        break;
+    case OPT_SOCKET_DIR:
+        console_socket_dir = optarg;
+        break;
+    case OPT_SUPERVISE:
+        options.supervise = true;
+        break;
+    case '?':
+        die("try --help");
+        break;
+    default:
+        break;
+    }
+}
+
 static void parse(int argc, char **argv)
 {
     static const struct option longs[] = {
@@ -101,56 +148,16 @@ static void parse(int argc, char **argv)
 
     console_socket_dir = "/run/xenconsoled";
     while ((opt = getopt_long(argc, argv, "hVvit:o:", longs, NULL)) != -1) {
-        switch (opt) {
-        case 'h':
-            usage();
-            break;
-        case 'V':
-            puts("xenconsoled (Hospes)");
-            exit(0);
-        case 'i':
-            options.interactive = true;
-            break;
-        case 'l':
-            choose(optarg, &options.log_guest, &options.log_hv);
-            break;
-        case 'r':
-            options.log_dir = optarg;
-            break;
-        case 'p':
-            options.pid_file = optarg;
-            break;
-        case 't':
-            choose(optarg, &console_stamp, &options.stamp_hv);
-            break;
-        case 'e':
-            logfile_no_escape = true;
-            break;
-        case OPT_LOG_LIMIT:
-            logfile_limit = size_of(optarg);
-            break;
-        case OPT_LOG_KEEP:
-            logfile_keep = (unsigned)size_of(optarg);
-            break;
-        case OPT_SOCKET_DIR:
-            console_socket_dir = optarg;
-            break;
-        case OPT_SUPERVISE:
-            options.supervise = true;
-            break;
-        case '?':
-            die("try --help");
-            break;
-        default:
-            break;
-        }
+        apply(opt);
     }
     if (optind != argc) {
         die("no arguments are expected after the options");
     }
 }
 
-/* --- start ---------------------------------------------------------------------------------------------------- */
+/* --- start
+ * ----------------------------------------------------------------------------------------------------
+ * /  */
 
 static void on_hangup(int signal_number)
 {
@@ -239,8 +246,7 @@ static struct xsc *start(void)
     xsc_set_retry(xs, 60000);
     console_epoll = epoll_create1(EPOLL_CLOEXEC);
     e.data.u64 = 0; /* 0: an event channel. Anything else: a reader. */
-    if (console_epoll < 0 ||
-        epoll_ctl(console_epoll, EPOLL_CTL_ADD, machine->event_fd(), &e) < 0) {
+    if (console_epoll < 0 || epoll_ctl(console_epoll, EPOLL_CTL_ADD, machine->event_fd(), &e) < 0) {
         die("cannot poll the event channels: %m");
     }
     start_hv_log();
@@ -251,7 +257,9 @@ static struct xsc *start(void)
     return xs;
 }
 
-/* --- work ----------------------------------------------------------------------------------------------------- */
+/* --- work
+ * -----------------------------------------------------------------------------------------------------
+ * /  */
 
 static void take_ports(void)
 {

@@ -16,7 +16,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* --- fifo -------------------------------------------------------------------------------------------------- */
+/* --- fifo
+ * --------------------------------------------------------------------------------------------------
+ * /  */
 
 static void fifo_resize(struct fifo *f, size_t cap)
 {
@@ -76,7 +78,7 @@ void fifo_free(struct fifo *f)
     *f = (struct fifo){0};
 }
 
-/* --- one reader ---------------------------------------------------------------------------------------------- */
+/* --- one reader ------------------------------------------------------------------------------ */
 
 static struct reader *add(struct console *con, enum reader_kind kind, int fd)
 {
@@ -137,13 +139,14 @@ static void update(struct reader *r)
     }
 }
 
-/* --- all of a console's -------------------------------------------------------------------------------------- */
+/* --- all of a console's ---------------------------------------------------------------------- */
 
 void reader_give_all(struct console *con, const char *data, size_t len)
 {
     struct list *pos;
 
-    list_each(pos, &con->readers) {
+    list_each(pos, &con->readers)
+    {
         struct reader *r = container_of(pos, struct reader, link);
 
         if (r->kind != READER_LISTEN) {
@@ -157,7 +160,8 @@ void reader_update_all(struct console *con)
 {
     struct list *pos, *tmp;
 
-    list_each_safe(pos, tmp, &con->readers) {
+    list_each_safe(pos, tmp, &con->readers)
+    {
         struct reader *r = container_of(pos, struct reader, link);
 
         if (!r->broken) {
@@ -170,7 +174,8 @@ bool reader_all_done(const struct console *con)
 {
     struct list *pos;
 
-    list_each(pos, &con->readers) {
+    list_each(pos, &con->readers)
+    {
         const struct reader *r = container_of(pos, struct reader, link);
 
         if (r->out.len > 0 && !r->broken) {
@@ -194,7 +199,9 @@ void reader_close_all(struct console *con)
     }
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------- */
+/* --- opening
+ * -------------------------------------------------------------------------------------------------
+ * /  */
 
 int reader_open_pty(struct console *con, char *name, size_t size)
 {

@@ -52,3 +52,12 @@ $(XEND_UNIT:%=$(B)/tests/unit/%): $(B)/tests/unit/%: $(B)/tests/xend/tests/unit/
 	$(CC) $(TEST_CFLAGS) -o $@ $(filter-out %-fake,$^) $(XEND_TEST_LIBS)
 
 UNIT_TESTS += $(XEND_UNIT:%=$(B)/tests/unit/%)
+
+# Fuzzers of what people and clients write; each a few seconds.
+XEND_FUZZ := config_file config_json xmlrpc_call
+$(XEND_FUZZ:%=$(B)/tests/fuzz/%): $(B)/tests/fuzz/%: $(B)/tests/xend/tests/fuzz/%.o \
+    $(B)/tests/xend/tests/fuzz/config_main.o $(B)/tests/libxend-test.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(XEND_TEST_LIBS)
+
+FUZZ_TESTS += $(XEND_FUZZ:%=$(B)/tests/fuzz/%)

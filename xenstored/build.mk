@@ -60,9 +60,11 @@ $(B)/tests/fakexen.so: tests/unit/xenstored/fakexen_preload.c
 $(B)/tests/xenstored_conformance: $(B)/tests/fakexen.so
 endif
 
-XENSTORED_PY := $(addprefix $(B)/tests/,xenstored_conformance xenstored_killed xenconsoled_test)
+XENSTORED_PY := $(addprefix $(B)/tests/,xenstored_conformance xenstored_killed xenstored_rings \
+                  xenconsoled_test)
 XENSTORED_PY_xenstored_conformance := conformance.py $(B) 400
 XENSTORED_PY_xenstored_killed      := killed.py $(B) 41
+XENSTORED_PY_xenstored_rings       := rings.py $(B)
 XENSTORED_PY_xenconsoled_test      := consoles.py $(B)
 
 $(XENSTORED_PY): $(wildcard tests/unit/xenstored/*.py) $(B)/tests/xenstored-fake $(B)/tests/xenconsoled-fake
@@ -82,3 +84,9 @@ $(B)/bench/xsbench: bench/xenstore/xsbench.c
 .PHONY: bench-xenstore
 bench-xenstore: $(B)/bin/xenstored $(B)/bench/xsbench $(B)/tests/fakexen.so
 	bench/xenstore/run
+
+$(B)/tests/xenstored_client_test: tests/unit/xenstored_client_test.c $(XSCLIENT_TEST_OBJ) | $(B)/bin/xenstored
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $^ -lcmocka -o $@
+
+UNIT_TESTS += $(B)/tests/xenstored_client_test

@@ -1,13 +1,13 @@
 /*
- * Connections: a socket's or a ring's, with what was received but not yet complete, and what is to be
- * sent.
+ * Connections: a socket's or a ring's, with what was received but not yet complete, and what is to
+ * be sent.
  *
- * Output is one stream of bytes with a queue of marks, one for each message, that say what a message was
- * for: its bytes count against its domain's memory, and a request counts as outstanding until its answer
- * and all the events that it caused have been taken by those concerned.
+ * Output is one stream of bytes with a queue of marks, one for each message, that say what a
+ * message was for: its bytes count against its domain's memory, and a request counts as outstanding
+ * until its answer and all the events that it caused have been taken by those concerned.
  *
- * A connection that broke the protocol is "ignored": it stays, so that its domain's end can be told, but
- * it has no watches, no transactions and no traffic.
+ * A connection that broke the protocol is "ignored": it stays, so that its domain's end can be
+ * told, but it has no watches, no transactions and no traffic.
  */
 #ifndef XENSTORED_CONNECTION_H
 #define XENSTORED_CONNECTION_H
@@ -65,7 +65,7 @@ struct conn {
     uint32_t next_tx_id;
     int tx_count;
     struct xsd_sockmsg request; /* the header of the request being handled */
-    struct origin *origin;      /* of the request being handled, made when it first fires an event */
+    struct origin *origin; /* of the request being handled, made when it first fires an event */
 };
 
 extern struct list connections;

@@ -23,7 +23,7 @@
 
 /* What this server can do with a ring, beyond the original protocol (<xen/io/xs_wire.h>). */
 #define FEATURE_WATCH_DEPTH 4u
-#define SERVER_FEATURES                                                                            \
+#define SERVER_FEATURES \
     (XENSTORE_SERVER_FEATURE_RECONNECTION | XENSTORE_SERVER_FEATURE_ERROR | FEATURE_WATCH_DEPTH)
 
 struct list domains = {&domains, &domains};
@@ -284,7 +284,8 @@ void domain_check_all(void)
     struct list *pos, *tmp;
     bool announce = false;
 
-    list_each_safe(pos, tmp, &domains) {
+    list_each_safe(pos, tmp, &domains)
+    {
         struct domain *d = container_of(pos, struct domain, link);
         struct domain_state state = {0};
         bool exists = platform->domain_state(d->domid, &state) == 0;

@@ -1,10 +1,11 @@
 /*
- * The domains that the store knows: those introduced (with a ring), and those that merely own a node or
- * stand in a permission list.
+ * The domains that the store knows: those introduced (with a ring), and those that merely own a
+ * node or stand in a permission list.
  *
- * Life: a domain becomes known when it is introduced or first named; it is forgotten, with every node it
- * owns, when it is released or no longer exists. Its generation is the store's clock at the time it
- * became known: a permission older than that was meant for a predecessor with the same number.
+ * Life: a domain becomes known when it is introduced or first named; it is forgotten, with every
+ * node it owns, when it is released or no longer exists. Its generation is the store's clock at the
+ * time it became known: a permission older than that was meant for a predecessor with the same
+ * number.
  */
 #ifndef XENSTORED_DOMAIN_H
 #define XENSTORED_DOMAIN_H
@@ -59,12 +60,13 @@ struct domain *domain_find_existing(uint32_t domid);
 struct domain *domain_get(uint32_t domid);
 
 /*
- * Maps the ring and binds the port of a domain; for one that is introduced already binds a new port.
- * adopt_port: a local port that is bound already (live update), or 0. 0 or -errno.
+ * Maps the ring and binds the port of a domain; for one that is introduced already binds a new
+ * port. adopt_port: a local port that is bound already (live update), or 0. 0 or -errno.
  */
 int domain_introduce(uint32_t domid, uint32_t remote_port, uint32_t adopt_port, bool fire);
 
-/* After a restart: maps and binds again the ring of a domain that was introduced before. 0 or -errno. */
+/* After a restart: maps and binds again the ring of a domain that was introduced before. 0 or
+ * -errno. */
 int domain_resume(struct domain *d, bool port_bound);
 
 /* Takes a domain off the list and frees it, without touching nodes or hypervisor. */

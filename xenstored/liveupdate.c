@@ -104,7 +104,8 @@ static void keep_all_open(bool keep)
 
     keep_open(socket_listen_fd(), keep);
     keep_open(platform->event_fd(), keep);
-    list_each(pos, &connections) {
+    list_each(pos, &connections)
+    {
         keep_open(container_of(pos, struct conn, link)->fd, keep);
     }
 }
@@ -113,7 +114,8 @@ static bool still_there(const struct conn *c)
 {
     struct list *pos;
 
-    list_each(pos, &connections) {
+    list_each(pos, &connections)
+    {
         if (container_of(pos, struct conn, link) == c) {
             return !c->closing;
         }

@@ -19,7 +19,8 @@
 static int epoll_fd = -1;
 static uint32_t virq_port;
 
-/* What a descriptor is stands in epoll's 64 bits of data: a connection's address, or a small number. */
+/* What a descriptor is stands in epoll's 64 bits of data: a connection's address, or a small
+ * number. */
 static uint64_t tag(struct conn *c, enum loop_kind kind)
 {
     return kind == LOOP_CONN ? (uintptr_t)c : (uint64_t)kind;
@@ -63,7 +64,8 @@ static void take_ports(void)
             persist_commit();
             continue;
         }
-        list_each(pos, &domains) {
+        list_each(pos, &domains)
+        {
             struct domain *d = container_of(pos, struct domain, link);
 
             if (d->introduced && d->port == ports[i]) {
@@ -76,8 +78,9 @@ static void take_ports(void)
 }
 
 /*
- * Waiting. Whoever has just been answered often asks again at once; for such a one, going to sleep and being
- * woken costs more than the request. So while that has been so lately, look again for SPIN_NS first.
+ * Waiting. Whoever has just been answered often asks again at once; for such a one, going to sleep
+ * and being woken costs more than the request. So while that has been so lately, look again for
+ * SPIN_NS first.
  */
 static int wait_events(struct epoll_event *events, int wait)
 {

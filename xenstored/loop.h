@@ -1,8 +1,8 @@
 /*
  * The event loop: one thread, epoll.
  *
- * A turn: take what has happened, handle it (each request committed to the log by itself), then send
- * what has been queued.
+ * A turn: take what has happened, handle it (each request committed to the log by itself), then
+ * send what has been queued.
  */
 #ifndef XENSTORED_LOOP_H
 #define XENSTORED_LOOP_H

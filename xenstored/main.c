@@ -1,8 +1,9 @@
 /*
  * xenstored: the store daemon.
  *
- * Where to read on: wire.h (what a request is), nodeops.h and transaction.h (what it does), watch.h (who
- * hears of it), connection.h and ring.c (how it comes and goes), persist.h (why nothing is lost).
+ * Where to read on: wire.h (what a request is), nodeops.h and transaction.h (what it does), watch.h
+ * (who hears of it), connection.h and ring.c (how it comes and goes), persist.h (why nothing is
+ * lost).
  */
 #include "xenstored/liveupdate.h"
 #include "xenstored/loop.h"
@@ -20,6 +21,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -33,15 +35,23 @@ static void on_hangup(int signal_number)
     reopen_trace = 1;
 }
 
-static void catch_signals(void)
+static void prepare(void)
 {
     struct sigaction act = {.sa_handler = on_hangup};
+    struct rlimit files;
+
+    /* A descriptor for each client. */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
 
     sigaction(SIGHUP, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* Opens the hypervisor's side; over a live update, with the event channels of the former program. */
+/* Opens the hypervisor's side; over a live update, with the event channels of the former program.
+ */
 static void start_machine(const struct options *o)
 {
     struct record_global *global = record_global();
@@ -158,14 +168,14 @@ int main(int argc, char **argv)
     if (o.supervise && !o.live_update) {
         process_supervise();
     }
-    if (o.pid_file && !o.live_update) {
+    if (o.pid_file) {
         process_pidfile(o.pid_file);
     }
     log_to_syslog(o.fork);
     if (o.fork) {
         openlog("xenstored", 0, LOG_DAEMON);
     }
-    catch_signals();
+    prepare();
     start(&o);
     if (o.print_pid) {
         printf("%ld\n", (long)getpid());

@@ -22,8 +22,8 @@ static struct names *names_new(uint32_t cap)
     return names;
 }
 
-struct node *node_new(const struct perm *perms, uint32_t nperms, const void *data,
-                      uint32_t datalen, const struct node *like)
+struct node *node_new(const struct perm *perms, uint32_t nperms, const void *data, uint32_t datalen,
+                      const struct node *like)
 {
     struct node *n = xmalloc(sizeof(*n) + nperms * sizeof(*perms) + datalen);
 

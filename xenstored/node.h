@@ -2,12 +2,13 @@
  * Node versions.
  *
  * A node of the store is a sequence of immutable versions; a version is shared by reference count
- * between the tree (tree.h) and the transactions that have seen it (transaction.h). So a transaction
- * that reads costs a reference, one that writes costs one new version, and starting one costs nothing.
+ * between the tree (tree.h) and the transactions that have seen it (transaction.h). So a
+ * transaction that reads costs a reference, one that writes costs one new version, and starting one
+ * costs nothing.
  *
- * Invariants: a version that more than one holder refers to is never changed, with one exception: the
- * buffer of child names may grow behind the end that older versions know (struct names).
- * Child names are kept as the protocol lists them: in order of creation, each with its NUL.
+ * Invariants: a version that more than one holder refers to is never changed, with one exception:
+ * the buffer of child names may grow behind the end that older versions know (struct names). Child
+ * names are kept as the protocol lists them: in order of creation, each with its NUL.
  */
 #ifndef XENSTORED_NODE_H
 #define XENSTORED_NODE_H
@@ -56,8 +57,8 @@ static inline const char *node_children(const struct node *n)
 }
 
 /* A new version with one reference; shares like's child names (like NULL: none). */
-struct node *node_new(const struct perm *perms, uint32_t nperms, const void *data,
-                      uint32_t datalen, const struct node *like);
+struct node *node_new(const struct perm *perms, uint32_t nperms, const void *data, uint32_t datalen,
+                      const struct node *like);
 
 struct node *node_ref(struct node *n);
 void node_put(struct node *n); /* NULL is fine */

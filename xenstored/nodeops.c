@@ -66,7 +66,8 @@ static struct node *with_data(const struct node *n, const void *data, uint32_t l
 }
 
 /* A new node's first version: the parent's permissions, but a guest owns what it creates. */
-static struct node *inherit(struct conn *c, const struct node *parent, const void *data, uint32_t len)
+static struct node *inherit(struct conn *c, const struct node *parent, const void *data,
+                            uint32_t len)
 {
     struct node *n = node_new(parent->perms, parent->nperms, data, len, NULL);
 
@@ -104,8 +105,8 @@ static int add_new(struct conn *c, const struct path *p, struct node *n)
 }
 
 /*
- * Creates the node at p below the nearest existing node: the new ones from the bottom up, each with the
- * one below as its only child, and last that existing node's list of children.
+ * Creates the node at p below the nearest existing node: the new ones from the bottom up, each with
+ * the one below as its only child, and last that existing node's list of children.
  */
 static int create(struct conn *c, const struct path *p, const void *data, uint32_t len)
 {

@@ -1,9 +1,10 @@
 /*
- * What can be done with nodes: the operations behind READ, WRITE, MKDIR, RM, DIRECTORY and permissions.
+ * What can be done with nodes: the operations behind READ, WRITE, MKDIR, RM, DIRECTORY and
+ * permissions.
  *
  * Every operation takes a canonical path and the connection on whose behalf it is done (NULL: the
- * daemon's own), works inside the connection's transaction if it has one, and fires watches. The order in
- * which things are checked is part of the protocol as guests know it: see each function.
+ * daemon's own), works inside the connection's transaction if it has one, and fires watches. The
+ * order in which things are checked is part of the protocol as guests know it: see each function.
  */
 #ifndef XENSTORED_NODEOPS_H
 #define XENSTORED_NODEOPS_H
@@ -14,9 +15,9 @@
 #include "xenstored/permission.h"
 
 /*
- * The node, if the connection has all of the rights. NULL and *error: -EINVAL (no such path can be),
- * -ENOENT, -EACCES, -ENOSPC. What stands in the way of the rights is told only to those who have them
- * on the nearest existing parent; everyone else gets -EACCES.
+ * The node, if the connection has all of the rights. NULL and *error: -EINVAL (no such path can
+ * be), -ENOENT, -EACCES, -ENOSPC. What stands in the way of the rights is told only to those who
+ * have them on the nearest existing parent; everyone else gets -EACCES.
  */
 struct node *nodeops_get(struct conn *c, const struct path *p, unsigned rights, int *error);
 

@@ -1,5 +1,6 @@
 /*
- * Removing nodes: on request, and when their owner has gone; and checking the tree. Read nodeops.h first.
+ * Removing nodes: on request, and when their owner has gone; and checking the tree. Read nodeops.h
+ * first.
  */
 #include "xenstored/nodeops.h"
 #include "xenstored/transaction.h"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct options {
-    bool domain_init;  /* there is a hypervisor */
+    bool domain_init; /* there is a hypervisor */
     bool fork;
     bool print_pid;
     bool live_update;

@@ -1,5 +1,6 @@
 /*
- * Permission lists: evaluation, text form, and those of the special watches. Read permission.h first.
+ * Permission lists: evaluation, text form, and those of the special watches. Read permission.h
+ * first.
  */
 #include "xenstored/permission.h"
 #include "xenstored/connection.h"

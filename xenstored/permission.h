@@ -1,9 +1,9 @@
 /*
  * Who may do what with a node.
  *
- * A list's first entry names the owner, who may do everything, and what every domain may do that has no
- * entry of its own. Domain 0, the privileged domain and sockets may do everything. A device model's
- * domain has the rights of its target besides its own.
+ * A list's first entry names the owner, who may do everything, and what every domain may do that
+ * has no entry of its own. Domain 0, the privileged domain and sockets may do everything. A device
+ * model's domain has the rights of its target besides its own.
  */
 #ifndef XENSTORED_PERMISSION_H
 #define XENSTORED_PERMISSION_H
@@ -26,7 +26,8 @@ static inline unsigned perm_of_node(const struct conn *c, const struct node *n)
     return perm_of(c, n->perms, n->nperms, n->generation);
 }
 
-/* Marks the entries of domains that became known later than the list was written: they mean others. */
+/* Marks the entries of domains that became known later than the list was written: they mean others.
+ */
 void perm_mark_stale(struct perm *p, uint32_t count, uint64_t generation);
 
 /* "r5": one entry. Reads count NUL-terminated entries; 0 or -EINVAL. */
@@ -40,7 +41,7 @@ void perm_format(struct buf *out, const struct perm *p, uint32_t count);
  */
 void perm_adopt_domains(struct perm *p, uint32_t count);
 
-/* --- the special watches: "@introduceDomain" and "@releaseDomain" ------------------------------------- */
+/* --- the special watches: "@introduceDomain" and "@releaseDomain" ---------------------------- */
 
 /* Nobody but Domain 0, until set otherwise. */
 void perm_special_init(void);

@@ -1,5 +1,6 @@
 /*
- * The files behind the log, the commit, and the records that requests write. Read persist.h, record.h.
+ * The files behind the log, the commit, and the records that requests write. Read persist.h,
+ * record.h.
  */
 #include "xenstored/record.h"
 #include "xenstored/crashpoint.h"
@@ -16,9 +17,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define LOG_MAGIC   0x5453584853455350u
-#define IO_MAGIC    0x4f49584853455351u
-#define FIRST_SIZE  (1u << 20)
+#define LOG_MAGIC  0x5453584853455350u
+#define IO_MAGIC   0x4f49584853455351u
+#define FIRST_SIZE (1u << 20)
 
 /* Bytes of log after which the state is written anew, at least. Tests want it often. */
 #ifdef XENSTORED_FAKE
@@ -66,7 +67,8 @@ static void boot_id(char *out, size_t size)
     }
 }
 
-/* Makes a file at least size long, with its pages reserved (a hole could kill us later), and maps it. */
+/* Makes a file at least size long, with its pages reserved (a hole could kill us later), and maps
+ * it. */
 static int map_file(struct log_file *f, size_t size)
 {
     void *p;

@@ -1,22 +1,24 @@
 /*
  * What survives: the log that a killed daemon's successor starts from.
  *
- * The store's contents, the domains and their rings, their watches, open transactions, half-received
- * requests and unsent answers are written as records into a file that is mapped into memory. The kernel
- * owns the pages of the mapping, so a store into it survives the process however it ends; a store is
- * all that logging a change costs. (It is not meant to survive the machine: so did its guests not.)
+ * The store's contents, the domains and their rings, their watches, open transactions,
+ * half-received requests and unsent answers are written as records into a file that is mapped into
+ * memory. The kernel owns the pages of the mapping, so a store into it survives the process however
+ * it ends; a store is all that logging a change costs. (It is not meant to survive the machine: so
+ * did its guests not.)
  *
- * Crash consistency. Records are appended behind the committed end, which is then moved with one store
- * (persist_commit). A successor replays up to that end, so it sees all of a request's effects, its
- * answer and its events, or none of them. What leaves the process (bytes on a ring, the ring's indices)
- * leaves after the commit, and struct persist_io says at every moment how far that has got; so a request
- * is handled exactly once and an answer sent exactly once, wherever the process was killed.
+ * Crash consistency. Records are appended behind the committed end, which is then moved with one
+ * store (persist_commit). A successor replays up to that end, so it sees all of a request's
+ * effects, its answer and its events, or none of them. What leaves the process (bytes on a ring,
+ * the ring's indices) leaves after the commit, and struct persist_io says at every moment how far
+ * that has got; so a request is handled exactly once and an answer sent exactly once, wherever the
+ * process was killed.
  *
- * Two files take turns: when one has grown, the whole state is written as records into the other, which
- * becomes the valid one by one store of its epoch.
+ * Two files take turns: when one has grown, the whole state is written as records into the other,
+ * which becomes the valid one by one store of its epoch.
  *
- * Sockets: a client of a killed daemon sees its connection close. Over a live update (liveupdate.c) the
- * sockets live on too: their state is written into the log like a ring's, only then.
+ * Sockets: a client of a killed daemon sees its connection close. Over a live update (liveupdate.c)
+ * the sockets live on too: their state is written into the log like a ring's, only then.
  */
 #ifndef XENSTORED_PERSIST_H
 #define XENSTORED_PERSIST_H
@@ -30,7 +32,8 @@
 
 struct watch;
 
-/* How the bytes of rings were moving. One file, mapped; every member is written by single stores. */
+/* How the bytes of rings were moving. One file, mapped; every member is written by single stores.
+ */
 struct persist_io {
     uint64_t magic;
 
@@ -50,9 +53,9 @@ struct persist_io {
 extern struct persist_io *persist_io;
 
 /*
- * Opens or creates the files in dir (NULL: nothing is persisted) and, if they hold the state of this
- * boot of the machine, loads it. adopt_sockets: this is a live update, descriptors are open already.
- * 1: a state was loaded. 0: starting empty. -errno.
+ * Opens or creates the files in dir (NULL: nothing is persisted) and, if they hold the state of
+ * this boot of the machine, loads it. adopt_sockets: this is a live update, descriptors are open
+ * already. 1: a state was loaded. 0: starting empty. -errno.
  */
 int persist_open(const char *dir, bool adopt_sockets);
 
@@ -63,15 +66,15 @@ void persist_forget(void);
 void persist_commit(void);
 
 /*
- * Writes the state anew if the log has grown too long. Between turns only: the state must not hold a
- * request whose bytes are still to be taken off its ring.
+ * Writes the state anew if the log has grown too long. Between turns only: the state must not hold
+ * a request whose bytes are still to be taken off its ring.
  */
 void persist_maintain(void);
 
 /* Writes the whole state anew now; with sockets for a live update. 0 or -errno. */
 int persist_snapshot(bool with_sockets);
 
-/* --- what is logged; each does nothing where nothing is persisted or the connection is a socket ------ */
+/* --- what is logged; each does nothing where nothing is persisted or the connection is a socket */
 
 void persist_node(const struct path *p, const struct node *old, const struct node *n);
 void persist_node_gone(const struct path *p);

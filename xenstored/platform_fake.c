@@ -1,11 +1,11 @@
 /*
- * A hypervisor made of files, for tests only (compiled with XENSTORED_FAKE, never into the daemon that is
- * installed). Read platform.h first.
+ * A hypervisor made of files, for tests only (compiled with XENSTORED_FAKE, never into the daemon
+ * that is installed). Read platform.h first.
  *
- * In the directory $XENSTORED_FAKE_DIR: "ring-N" is the store page of domain N, "dom-N" exists while domain
- * N does (its content may be "stopped" or "dying"), and a datagram of one 32-bit port sent to the
- * socket "evtchn" is an event. The port of domain N is N + 10, that of VIRQ_DOM_EXC is 1. A test can
- * wait for our events on the socket "notify-N", if it makes one.
+ * In the directory $XENSTORED_FAKE_DIR: "ring-N" is the store page of domain N, "dom-N" exists
+ * while domain N does (its content may be "stopped" or "dying"), and a datagram of one 32-bit port
+ * sent to the socket "evtchn" is an event. The port of domain N is N + 10, that of VIRQ_DOM_EXC
+ * is 1. A test can wait for our events on the socket "notify-N", if it makes one.
  */
 #include "xenstored/platform.h"
 #include "xenstored/crashpoint.h"

@@ -1,6 +1,6 @@
 /*
- * No hypervisor: the store serves sockets only, and takes every domain to exist. For tools, for tests
- * and for machines that boot Xen later. Read platform.h first.
+ * No hypervisor: the store serves sockets only, and takes every domain to exist. For tools, for
+ * tests and for machines that boot Xen later. Read platform.h first.
  */
 #include "xenstored/platform.h"
 

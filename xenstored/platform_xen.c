@@ -2,9 +2,10 @@
  * The real machine: Linux's /dev/xen/evtchn, gntdev and privcmd, and the kernel's own store page in
  * /proc/xen. Read platform.h first.
  *
- * Facts: a domain's store page is its grant GNTTAB_RESERVED_XENSTORE (<xen/grant_table.h>), seeded by the
- * domain builder. The kernel of our own domain publishes its page and port in /proc/xen/xsd_kva and
- * /proc/xen/xsd_port (Linux: drivers/xen/xenfs). A domain's death raises VIRQ_DOM_EXC.
+ * Facts: a domain's store page is its grant GNTTAB_RESERVED_XENSTORE (<xen/grant_table.h>), seeded
+ * by the domain builder. The kernel of our own domain publishes its page and port in
+ * /proc/xen/xsd_kva and /proc/xen/xsd_port (Linux: drivers/xen/xenfs). A domain's death raises
+ * VIRQ_DOM_EXC.
  */
 #include "xenstored/platform.h"
 #include "xenstored/util.h"

@@ -111,8 +111,25 @@ void process_pidfile(const char *path)
     /* Stays open: the lock is what says that we run. */
 }
 
+static volatile pid_t supervised;
+
+/* Whoever wants the supervisor to end wants the daemon to. */
+static void pass_on(int signal_number)
+{
+    if (supervised > 0) {
+        kill(supervised, signal_number);
+    }
+}
+
+/* Was the daemon asked to end, or was it killed or did it fall? */
+static bool ended_on_purpose(int status)
+{
+    return WIFEXITED(status) || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT;
+}
+
 void process_supervise(void)
 {
+    struct sigaction act = {.sa_handler = pass_on};
     unsigned quick = 0;
 
     for (;;) {
@@ -124,16 +141,23 @@ void process_supervise(void)
             die("cannot fork: %m");
         }
         if (pid == 0) {
+            signal(SIGTERM, SIG_DFL);
+            signal(SIGINT, SIG_DFL);
+            signal(SIGHUP, SIG_DFL);
             return;
         }
+        supervised = pid;
+        sigaction(SIGTERM, &act, NULL);
+        sigaction(SIGINT, &act, NULL);
+        sigaction(SIGHUP, &act, NULL);
         if (ready_pipe >= 0) {
             close(ready_pipe);
             ready_pipe = -1;
         }
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }
-        if (WIFEXITED(status)) {
-            exit(WEXITSTATUS(status));
+        if (ended_on_purpose(status)) {
+            exit(WIFEXITED(status) ? WEXITSTATUS(status) : 0);
         }
         log_msg(LOG_ERR, "killed by signal %d: starting again", WTERMSIG(status));
         /* Where it falls at once each time, not too often. */

@@ -17,8 +17,8 @@ void process_ready(bool daemonized);
 void process_pidfile(const char *path);
 
 /*
- * Makes this process the supervisor of the one that goes on: it waits, and starts another one when that
- * has been killed. Returns in the child (again and again, a new one each time).
+ * Makes this process the supervisor of the one that goes on: it waits, and starts another one when
+ * that has been killed. Returns in the child (again and again, a new one each time).
  */
 void process_supervise(void);
 

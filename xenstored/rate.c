@@ -1,8 +1,8 @@
 /*
  * Credits of the write rate limit. Read rate.h first.
  *
- * Numbers: 200 writes a second shared by all rings, 10 saved up per domain, 5 domains' worth of burst in
- * a common reserve, as guests know it from Xen's store.
+ * Numbers: 200 writes a second shared by all rings, 10 saved up per domain, 5 domains' worth of
+ * burst in a common reserve, as guests know it from Xen's store.
  */
 #include "xenstored/rate.h"
 #include "xenstored/quota.h"

@@ -1,6 +1,6 @@
 /*
- * The write rate limit: an unprivileged domain whose writes make other people's transactions fail earns
- * credit over time and pays for every such write; out of credit it waits.
+ * The write rate limit: an unprivileged domain whose writes make other people's transactions fail
+ * earns credit over time and pays for every such write; out of credit it waits.
  */
 #ifndef XENSTORED_RATE_H
 #define XENSTORED_RATE_H

@@ -1,9 +1,10 @@
 /*
- * The records of the log, shared by those who write them (persist.c, snapshot.c) and the one who reads
- * them (replay.c). Read persist.h first.
+ * The records of the log, shared by those who write them (persist.c, snapshot.c) and the one who
+ * reads them (replay.c). Read persist.h first.
  *
- * A record is its header, a fixed part, and bytes whose lengths the fixed part says; it is padded to 8.
- * Who is meant by an id: a domain's number for a ring, RECORD_SOCKET | descriptor for a socket.
+ * A record is its header, a fixed part, and bytes whose lengths the fixed part says; it is padded
+ * to 8. Who is meant by an id: a domain's number for a ring, RECORD_SOCKET | descriptor for a
+ * socket.
  */
 #ifndef XENSTORED_RECORD_H
 #define XENSTORED_RECORD_H
@@ -57,9 +58,9 @@ struct record_node {
 
 struct record_id {
     uint32_t id;
-    uint32_t len;   /* of the bytes that follow */
-    uint32_t value; /* TX: its id. SPECIAL: number of permissions. WATCH: length of the path */
-    uint32_t extra; /* WATCH: depth */
+    uint32_t len;     /* of the bytes that follow */
+    uint32_t value;   /* TX: its id. SPECIAL: number of permissions. WATCH: length of the path */
+    uint32_t extra;   /* WATCH: depth */
     uint64_t value64; /* OUT_QUEUE, RESET: position in the stream. WATCH: 1 if relative */
 };
 
@@ -97,7 +98,8 @@ void snapshot_write(bool with_sockets);
 /* Applies the records in [data, data + len); 0 or -EINVAL at the first that makes no sense. */
 int replay(const char *data, size_t len);
 
-/* After the replay and once the platform is up: maps rings, binds ports, finishes what was under way. */
+/* After the replay and once the platform is up: maps rings, binds ports, finishes what was under
+ * way. */
 void replay_resume_rings(bool ports_bound);
 
 /* Frees what replay has kept for replay_resume_rings. */

@@ -1,7 +1,8 @@
 /*
  * From the log back to the state. Read persist.h and record.h first.
  *
- * The log was written by this program, but perhaps by a faulty version of it: every length is checked.
+ * The log was written by this program, but perhaps by a faulty version of it: every length is
+ * checked.
  */
 #include "xenstored/platform.h"
 #include "xenstored/quota.h"
@@ -275,6 +276,24 @@ static int replay_consumed(const char *fixed, size_t len)
     return 0;
 }
 
+static int replay_quota(const struct record_id *r, const char *data)
+{
+    if (r->len != sizeof(quota)) {
+        return -EINVAL;
+    }
+    memcpy(&quota, data, sizeof(quota));
+    return 0;
+}
+
+static void replay_ignored(const struct record_id *r)
+{
+    struct conn *c = find_conn(r->id);
+
+    if (c) {
+        c->ignored = true;
+    }
+}
+
 /* Records with a struct record_id. */
 static int replay_id(uint32_t type, const char *fixed, size_t len)
 {
@@ -300,11 +319,7 @@ static int replay_id(uint32_t type, const char *fixed, size_t len)
     case RECORD_SPECIAL:
         return replay_special(&r, data);
     case RECORD_QUOTA:
-        if (r.len != sizeof(quota)) {
-            return -EINVAL;
-        }
-        memcpy(&quota, data, sizeof(quota));
-        return 0;
+        return replay_quota(&r, data);
     case RECORD_DOMAIN_GONE:
         replay_domain_gone(r.id);
         return 0;
@@ -329,10 +344,7 @@ static int replay_id(uint32_t type, const char *fixed, size_t len)
         replay_reset(&r);
         return 0;
     case RECORD_IGNORED:
-        c = find_conn(r.id);
-        if (c) {
-            c->ignored = true;
-        }
+        replay_ignored(&r);
         return 0;
     case RECORD_SOCKET_CONN:
         c = socket_adopt((int)(r.id & ~RECORD_SOCKET));
@@ -442,7 +454,8 @@ void replay_resume_rings(bool ports_bound)
 {
     struct list *pos;
 
-    list_each(pos, &domains) {
+    list_each(pos, &domains)
+    {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (d->introduced && domain_resume(d, ports_bound) < 0) {
@@ -452,7 +465,8 @@ void replay_resume_rings(bool ports_bound)
     }
     settle_sending();
     settle_consumed();
-    list_each(pos, &domains) {
+    list_each(pos, &domains)
+    {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (d->introduced) {

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <xen/xen.h>
 
-/* --- watches ---------------------------------------------------------------------------------------------- */
+/* --- watches --------------------------------------------------------------------------------- */
 
 /* "path|token|" or "path|token|depth|". */
 static int parse_watch(struct request *r, struct path *p, char **token, bool *relative,
@@ -105,7 +105,7 @@ int do_reset_watches(struct request *r)
     return 0;
 }
 
-/* --- domains ---------------------------------------------------------------------------------------------- */
+/* --- domains --------------------------------------------------------------------------------- */
 
 /* An introduced domain with its connection, or NULL and *error. */
 static struct domain *connected(uint32_t domid, int *error)

@@ -1,9 +1,10 @@
 /*
  * Rings: the page shared with a domain. Read transport.h, persist.h and <xen/io/xs_wire.h> first.
  *
- * The page is the guest's to scribble on. Its indices are read once, checked, and used from the copy;
- * bytes are copied out before they are looked at; an index that can't be ends the connection. The
- * indices in the page are the ones that count (firmware clears the page when it is done with it).
+ * The page is the guest's to scribble on. Its indices are read once, checked, and used from the
+ * copy; bytes are copied out before they are looked at; an index that can't be ends the connection.
+ * The indices in the page are the ones that count (firmware clears the page when it is done with
+ * it).
  */
 #include "xenstored/crashpoint.h"
 #include "xenstored/persist.h"
@@ -12,9 +13,9 @@
 #include "xenstored/transport.h"
 #include "xenstored/wire.h"
 
-#define TURN          8    /* requests of one ring before the next ring's */
-#define THROTTLE_MS   10   /* how often a throttled ring is looked at */
-#define EXPIRE_EVERY  1000 /* milliseconds between two looks for overdue events */
+#define TURN         8    /* requests of one ring before the next ring's */
+#define THROTTLE_MS  10   /* how often a throttled ring is looked at */
+#define EXPIRE_EVERY 1000 /* milliseconds between two looks for overdue events */
 
 static struct list ready = {&ready, &ready};
 static struct list throttled = {&throttled, &throttled};
@@ -171,7 +172,8 @@ static int expire_all(uint64_t now)
     struct list *pos;
     bool waiting = false;
 
-    list_each(pos, &domains) {
+    list_each(pos, &domains)
+    {
         struct domain *d = container_of(pos, struct domain, link);
 
         if (d->conn && d->conn->marks.count) {
@@ -186,7 +188,8 @@ int ring_timers(uint64_t now)
     struct list *pos, *tmp;
     int wait = -1;
 
-    list_each_safe(pos, tmp, &throttled) {
+    list_each_safe(pos, tmp, &throttled)
+    {
         struct conn *c = container_of(pos, struct conn, ready_link);
 
         if (!domain_is_throttled(c->domain)) {

@@ -24,7 +24,8 @@ static void write_watches(const struct conn *c)
 {
     struct list *pos;
 
-    list_each(pos, &c->watches) {
+    list_each(pos, &c->watches)
+    {
         const struct watch *w = container_of(pos, struct watch, link);
         struct record_id r = {.id = record_conn_id(c), .value = w->path.len, .extra = w->depth};
         struct iovec v[2] = {{.iov_base = (void *)(uintptr_t)w->path.s, .iov_len = w->path.len},
@@ -42,7 +43,8 @@ static void write_conn(const struct conn *c)
     struct list *pos;
 
     write_watches(c);
-    list_each(pos, &c->transactions) {
+    list_each(pos, &c->transactions)
+    {
         const struct transaction *tx = container_of(pos, struct transaction, link);
         struct record_id r = {.id = record_conn_id(c), .value = tx->id};
 
@@ -57,7 +59,8 @@ static void write_sockets(void)
 {
     struct list *pos;
 
-    list_each(pos, &connections) {
+    list_each(pos, &connections)
+    {
         const struct conn *c = container_of(pos, struct conn, link);
         struct record_id r = {.value = c->next_tx_id};
 
@@ -86,7 +89,8 @@ void snapshot_write(bool with_sockets)
         }
     }
     tree_each(write_node, NULL);
-    list_each(pos, &domains) {
+    list_each(pos, &domains)
+    {
         const struct domain *d = container_of(pos, struct domain, link);
 
         persist_domain(d);

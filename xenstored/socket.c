@@ -1,8 +1,8 @@
 /*
  * Sockets: listening, reading requests, sending answers. Read transport.h first.
  *
- * One recv takes what has come, be it a hundred requests; all of them are handled, and one send carries
- * all the answers.
+ * One recv takes what has come, be it a hundred requests; all of them are handled, and one send
+ * carries all the answers.
  */
 #include "xenstored/loop.h"
 #include "xenstored/persist.h"
@@ -18,9 +18,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define READ_SIZE   16384u
-#define OUT_LIMIT   (1u << 20) /* a client that doesn't read what it asks for isn't read either */
-#define BACKLOG     128
+#define READ_SIZE 16384u
+#define OUT_LIMIT (1u << 20) /* a client that doesn't read what it asks for isn't read either */
+#define BACKLOG   128
 
 static int listen_fd = -1;
 
@@ -110,8 +110,8 @@ static void handle_all(struct conn *c)
 {
     bool bad = false;
 
-    while (!c->closing && !c->ignored && c->in.len > c->in_head &&
-           stream_missing(c, &bad) == 0 && !bad) {
+    while (!c->closing && !c->ignored && c->in.len > c->in_head && stream_missing(c, &bad) == 0 &&
+           !bad) {
         struct xsd_sockmsg header;
         char *payload = c->in.p + c->in_head + sizeof(header);
 

@@ -21,18 +21,18 @@ void trace_write_line(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 void trace_write_message(const struct conn *c, bool out, const struct xsd_sockmsg *header,
                          const char *payload);
 
-#define trace_line(...)                                                                            \
-    do {                                                                                           \
-        if (trace_fd >= 0) {                                                                       \
-            trace_write_line(__VA_ARGS__);                                                         \
-        }                                                                                          \
+#define trace_line(...)                    \
+    do {                                   \
+        if (trace_fd >= 0) {               \
+            trace_write_line(__VA_ARGS__); \
+        }                                  \
     } while (0)
 
-#define trace_message(c, out, header, payload)                                                     \
-    do {                                                                                           \
-        if (trace_fd >= 0) {                                                                       \
-            trace_write_message(c, out, header, payload);                                          \
-        }                                                                                          \
+#define trace_message(c, out, header, payload)            \
+    do {                                                  \
+        if (trace_fd >= 0) {                              \
+            trace_write_message(c, out, header, payload); \
+        }                                                 \
     } while (0)
 
 #endif

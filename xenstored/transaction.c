@@ -15,7 +15,8 @@ struct transaction *transaction_find(struct conn *c, uint32_t id)
 {
     struct list *pos;
 
-    list_each(pos, &c->transactions) {
+    list_each(pos, &c->transactions)
+    {
         struct transaction *tx = container_of(pos, struct transaction, link);
 
         if (tx->id == id) {

@@ -6,8 +6,8 @@
  * touched: if a node that was read has another generation now, the answer is EAGAIN and nothing has
  * changed; else its versions become the tree's, in the order of first touch, and the watches fire.
  *
- * Every function here works on the transaction of c's current request (c->tx), or directly on the tree
- * where that is NULL; c may be NULL for the daemon's own doings.
+ * Every function here works on the transaction of c's current request (c->tx), or directly on the
+ * tree where that is NULL; c may be NULL for the daemon's own doings.
  */
 #ifndef XENSTORED_TRANSACTION_H
 #define XENSTORED_TRANSACTION_H
@@ -52,14 +52,15 @@ struct transaction {
     bool stale;   /* lived over a restart: its end will be EAGAIN */
 };
 
-/* --- the view ------------------------------------------------------------------------------------------ */
+/* --- the view -------------------------------------------------------------------------------- */
 
-/* The node as the request sees it, or NULL with *error: -ENOENT, -ENOSPC. Borrowed until changed. */
+/* The node as the request sees it, or NULL with *error: -ENOENT, -ENOSPC. Borrowed until changed.
+ */
 struct node *view_read(struct conn *c, const struct path *p, int *error);
 
 /*
- * Makes n the node; takes the caller's reference, whatever comes of it. unlimited: no quota applies.
- * 0, -ENOSPC (too large, or too many nodes touched), -EIO (memory quota).
+ * Makes n the node; takes the caller's reference, whatever comes of it. unlimited: no quota
+ * applies. 0, -ENOSPC (too large, or too many nodes touched), -EIO (memory quota).
  */
 int view_write(struct conn *c, const struct path *p, struct node *n, bool unlimited);
 
@@ -76,7 +77,7 @@ void view_fire(struct conn *c, const struct path *p, struct node *n, bool exact,
 /* An operation failed half way inside a transaction: its end will be an error. No-op outside. */
 void view_fail(struct conn *c);
 
-/* --- life ---------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 struct transaction *transaction_find(struct conn *c, uint32_t id);
 int transaction_start(struct conn *c, uint32_t *id);

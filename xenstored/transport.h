@@ -9,7 +9,7 @@
 /* Sends what it can of a connection's queue, without waiting. */
 void transport_send(struct conn *c);
 
-/* --- sockets ------------------------------------------------------------------------------------------ */
+/* --- sockets --------------------------------------------------------------------------------- */
 
 /* Makes the listening socket, or takes over an inherited one (fd >= 0). 0 or -errno. */
 int socket_listen(const char *path, int inherited_fd);
@@ -21,7 +21,7 @@ struct conn *socket_adopt(int fd);
 void socket_event(struct conn *c, uint32_t events);
 void socket_send(struct conn *c);
 
-/* --- rings -------------------------------------------------------------------------------------------- */
+/* --- rings ----------------------------------------------------------------------------------- */
 
 /* A ring wants to be looked at (an event came, or it may have been waiting). */
 void ring_mark_ready(struct conn *c);
@@ -30,13 +30,13 @@ void ring_mark_ready(struct conn *c);
 bool ring_run(void);
 
 /*
- * Timers: drops overdue events, wakes throttled rings. Returns in how many milliseconds to call again,
- * -1: no need.
+ * Timers: drops overdue events, wakes throttled rings. Returns in how many milliseconds to call
+ * again, -1: no need.
  */
 int ring_timers(uint64_t now);
 void ring_send(struct conn *c);
 
-/* --- both: the parser of the stream -------------------------------------------------------------------- */
+/* --- both: the parser of the stream ---------------------------------------------------------- */
 
 /* The bytes still missing for one complete message at the head of c->in; 0: it is complete. */
 size_t stream_missing(const struct conn *c, bool *bad);

@@ -1,8 +1,9 @@
 /*
  * Small things every part of xenstored uses: lists, hashing, allocation, logging.
  *
- * Allocation: xmalloc and friends never return NULL; out of memory ends the process. That is safe here
- * and nowhere else: what was committed is in the log (persist.h), and the restarted daemon goes on.
+ * Allocation: xmalloc and friends never return NULL; out of memory ends the process. That is safe
+ * here and nowhere else: what was committed is in the log (persist.h), and the restarted daemon
+ * goes on.
  */
 #ifndef XENSTORED_UTIL_H
 #define XENSTORED_UTIL_H
@@ -13,14 +14,15 @@
 #include <string.h>
 
 #define ARRAY_SIZE(a)            (sizeof(a) / sizeof((a)[0]))
-#define container_of(p, type, m) ((type *)(void *)((char *)(p) - offsetof(type, m)))
+#define container_of(p, type, m) ((type *)(void *)((char *)(p)-offsetof(type, m)))
 
 static inline size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-/* --- doubly linked lists: the head is a node of its own ----------------------------------------- */
+/* --- doubly linked lists: the head is a node of its own -----------------------------------------
+ * /  */
 
 struct list {
     struct list *prev, *next;
@@ -55,10 +57,10 @@ static inline void list_remove(struct list *item)
 #define list_first(head, type, m) container_of((head)->next, type, m)
 #define list_each(pos, head)      for (pos = (head)->next; pos != (head); pos = pos->next)
 /* As list_each; the body may remove pos itself (and nothing else). */
-#define list_each_safe(pos, tmp, head)                                                             \
+#define list_each_safe(pos, tmp, head) \
     for (pos = (head)->next, tmp = pos->next; pos != (head); pos = tmp, tmp = pos->next)
 
-/* --- memory --------------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
@@ -75,13 +77,13 @@ void buf_append(struct buf *b, const void *data, size_t len);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_free(struct buf *b);
 
-/* --- hashing: keyed, so that a guest can't choose names that collide -------------------------------- */
+/* --- hashing: keyed, so that a guest can't choose names that collide ------------------------- */
 
 /* Draws the key; call once before the first hash. */
 void hash_init(void);
 uint64_t hash_bytes(const void *data, size_t len);
 
-/* --- time, log ---------------------------------------------------------------------------------------- */
+/* --- time, log ------------------------------------------------------------------------------- */
 
 /* Of the monotonic clock. */
 uint64_t now_ms(void);

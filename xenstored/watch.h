@@ -1,9 +1,9 @@
 /*
  * Watches: who wants to hear of changes at or below a path.
  *
- * Watches are found by the path they were set on: a change at /a/b/c asks for those on /a/b/c, /a/b,
- * /a and /, however many others there are. Within one connection events come in the order in which the
- * watches were set.
+ * Watches are found by the path they were set on: a change at /a/b/c asks for those on /a/b/c,
+ * /a/b, /a and /, however many others there are. Within one connection events come in the order in
+ * which the watches were set.
  */
 #ifndef XENSTORED_WATCH_H
 #define XENSTORED_WATCH_H
@@ -15,7 +15,7 @@
 #define WATCH_ANY_DEPTH UINT32_MAX
 
 struct watch {
-    struct list link;  /* in conn->watches */
+    struct list link; /* in conn->watches */
     struct watch *next_hash;
     struct conn *conn;
     uint64_t serial;   /* order of being set */
@@ -29,7 +29,8 @@ struct watch {
 /* The watch of a connection with this path and token, or NULL. */
 struct watch *watch_find(struct conn *c, const struct path *p, const char *token);
 
-/* Sets a watch. 0 or -ENOMEM (the domain's memory); unlimited: no quota (restored after a restart). */
+/* Sets a watch. 0 or -ENOMEM (the domain's memory); unlimited: no quota (restored after a restart).
+ */
 int watch_add(struct conn *c, const struct path *p, const char *token, bool relative,
               uint32_t depth, bool unlimited);
 void watch_delete(struct watch *w);
@@ -39,8 +40,9 @@ void watch_delete_all(struct conn *c);
 const char *watch_event_path(const struct watch *w, const struct path *p, size_t *len);
 
 /*
- * A node has changed. n: its version now (NULL: look it up), before: the one that permitted watchers
- * too (or NULL). exact: only watches on this very path. from: whose request it was, or NULL.
+ * A node has changed. n: its version now (NULL: look it up), before: the one that permitted
+ * watchers too (or NULL). exact: only watches on this very path. from: whose request it was, or
+ * NULL.
  */
 void watch_fire(struct conn *from, const struct path *p, struct node *n, bool exact,
                 const struct node *before);

@@ -1,9 +1,9 @@
 /*
  * Requests: from a message to an answer.
  *
- * wire.c has one row per type of request; the functions behind the rows check the form of the payload,
- * call the store, and answer. Each request is one transaction towards the log: all of its effects, its
- * answer and the events it causes are committed together (persist.h).
+ * wire.c has one row per type of request; the functions behind the rows check the form of the
+ * payload, call the store, and answer. Each request is one transaction towards the log: all of its
+ * effects, its answer and the events it causes are committed together (persist.h).
  */
 #ifndef XENSTORED_WIRE_H
 #define XENSTORED_WIRE_H
@@ -23,7 +23,7 @@ void wire_handle(struct conn *c, const struct xsd_sockmsg *header, char *payload
 
 const char *wire_type_name(uint32_t type);
 
-/* --- forms of payloads ----------------------------------------------------------------------------------- */
+/* --- forms of payloads ----------------------------------------------------------------------- */
 
 /* The payload as one string (exactly one NUL, at the end), or NULL. */
 const char *request_string(const struct request *r);
@@ -41,7 +41,7 @@ static inline void request_ok(const struct request *r, uint32_t type)
     conn_reply(r->conn, type, "OK", 3);
 }
 
-/* --- handlers: 0 (has answered) or -errno (an error is to be answered) ----------------------------------- */
+/* --- handlers: 0 (has answered) or -errno (an error is to be answered) ----------------------- */
 
 int do_control(struct request *r);
 int do_watch(struct request *r);

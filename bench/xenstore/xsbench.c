@@ -3,13 +3,14 @@
  *
  * usage: xsbench SOCKET WHAT CLIENTS SECONDS [NODES]
  *
- * CLIENTS processes, each with a connection of its own and its own part of the store (NODES nodes, 50 if
- * not given), do WHAT again and again, waiting for each answer: read, write, directory, mkrm (create
- * and remove a node), watch (set a watch, take its event, unset it), tx (a transaction that reads one
- * node and writes two), xentx (one as a backend's setup makes it: 4 reads, 8 writes, 1 permission),
- * piped (writes, of which PIPED are under way at a time, as a kernel with many drivers does it). The
- * number printed is the total of all clients a second; for tx and xentx it counts transactions, conflicts
- * not included. The client speaks the wire protocol by itself, so that no library's cost is measured.
+ * CLIENTS processes, each with a connection of its own and its own part of the store (NODES nodes,
+ * 50 if not given), do WHAT again and again, waiting for each answer: read, write, directory, mkrm
+ * (create and remove a node), watch (set a watch, take its event, unset it), tx (a transaction that
+ * reads one node and writes two), xentx (one as a backend's setup makes it: 4 reads, 8 writes, 1
+ * permission), piped (writes, of which PIPED are under way at a time, as a kernel with many drivers
+ * does it). The number printed is the total of all clients a second; for tx and xentx it counts
+ * transactions, conflicts not included. The client speaks the wire protocol by itself, so that no
+ * library's cost is measured.
  */
 #include <errno.h>
 #include <signal.h>
@@ -47,7 +48,6 @@ static void fail(const char *what)
     perror(what);
     exit(1);
 }
-
 
 /* One message, whole or in pieces as it comes. */
 static uint32_t receive(char *body, uint32_t *type)
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     shared->stop = true;
     while (wait(NULL) > 0) {
     }
-    printf("%.0f\n", (double)total / ((double)(b.tv_sec - a.tv_sec) +
-                                     (double)(b.tv_nsec - a.tv_nsec) / 1e9));
+    printf("%.0f\n",
+           (double)total / ((double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9));
     return 0;
 }

@@ -237,6 +237,9 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     if (rc != 0) {
         return rc;
     }
+    if (domain_by_id(id) != NULL) {
+        return -EEXIST;
+    }
     d = domain_alloc(id, c.max_vcpus);
     if (d == NULL) {
         return -ENOMEM;

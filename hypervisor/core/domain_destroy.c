@@ -114,9 +114,22 @@ int domain_kill(struct domain *d)
     return 0;
 }
 
+/* Of a domain that nobody could find yet: it has the only references. (Dropping them would look
+ * for the owner by its number, which may be another domain's.) */
+static void forget_xen_pages(struct domain *d)
+{
+    struct page_info *pg;
+
+    while ((pg = page_list_first(&d->xenpage_list)) != NULL) {
+        page_list_del(pg, &d->xenpage_list);
+        pg->owner = DOMID_INVALID;
+        pg->count_info = PGC_XEN_HEAP;
+    }
+}
+
 void domain_free(struct domain *d)
 {
-    relinquish_xen_pages(d);
+    forget_xen_pages(d);
     if (d->reclaim_stage != STAGE_NONE) {
         arch_domain_destroy(d);
     }

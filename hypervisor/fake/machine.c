@@ -162,6 +162,11 @@ void machine_restart(unsigned int delay_ms)
     end(delay_ms ? "restart after a delay" : "restart");
 }
 
+void machine_power_off(void)
+{
+    end("power-off");
+}
+
 void machine_halt(void)
 {
     end("halt");

@@ -1,7 +1,7 @@
 /*
- * A fuzzer without instrumentation, for machines without libFuzzer: random mutations of the seeds, and of
- * the mutants that came of them, for $FUZZ_SECONDS (10 if not set). With a file as argument it runs
- * that file once. The random seed is printed; $FUZZ_SEED repeats a run.
+ * A fuzzer without instrumentation, for machines without libFuzzer: random mutations of the seeds,
+ * and of the mutants that came of them, for $FUZZ_SECONDS (10 if not set). With a file as argument
+ * it runs that file once. The random seed is printed; $FUZZ_SEED repeats a run.
  */
 #include "tests/fuzz/xs_common.h"
 
@@ -25,7 +25,8 @@ static uint32_t rnd(uint32_t below)
 
 static size_t mutate(uint8_t *p, size_t len)
 {
-    static const uint32_t odd[] = {0, 1, 0xff, 0x7fffffff, 0x80000000, 0xffffffff, 4096, 4097, 1024};
+    static const uint32_t odd[] = {0,          1,    0xff, 0x7fffffff, 0x80000000,
+                                   0xffffffff, 4096, 4097, 1024};
 
     for (uint32_t n = 1 + rnd(6); n > 0; n--) {
         size_t at = len ? rnd((uint32_t)len) : 0;

@@ -1,6 +1,6 @@
 /*
- * Fuzz: the records of a log, as xenstored reads them when it starts. They are its own, but perhaps a
- * faulty or another version's: nonsense must be refused, not believed.
+ * Fuzz: the records of a log, as xenstored reads them when it starts. They are its own, but perhaps
+ * a faulty or another version's: nonsense must be refused, not believed.
  */
 #include "tests/fuzz/xs_common.h"
 
@@ -11,14 +11,25 @@
 const char fuzz_name[] = "xenstored: records of the log";
 
 /* A root, a node below it, a domain, a watch, an answer. */
-#define U32(a)  a "\0\0\0"
-#define U64(a)  a "\0\0\0\0\0\0\0"
-#define ROOT    U32("\x38") U32("\1") U64("\1") U32("\7") U32("\1") U32("\1") U32("\0") U32("\2") U32("\0") "/"  \
-    "\0\0\0\0\0\0\0\0" "a\0" "\0\0\0\0\0"
-#define DOMAIN  U32("\x30") U32("\5") U32("\1") U32("\2") U32("\3") "\xff\xff\xff\xff" U64("\4") U32("\1")   \
-    U32("\0") U32("\0") U32("\0")
-#define ID(type, len, value, more) U32("\x28") U32(type) U32("\1") U32(len) U32(value) U32("\0") U64("\0") more
-#define SEED(s) {s, sizeof(s) - 1}
+#define U32(a) a "\0\0\0"
+#define U64(a) a "\0\0\0\0\0\0\0"
+#define ROOT                                                              \
+    U32("\x38")                                                           \
+    U32("\1") U64("\1") U32("\7") U32("\1") U32("\1") U32("\0") U32("\2") \
+        U32("\0") "/"                                                     \
+                  "\0\0\0\0\0\0\0\0"                                      \
+                  "a\0"                                                   \
+                  "\0\0\0\0\0"
+#define DOMAIN                                                                               \
+    U32("\x30")                                                                              \
+    U32("\5") U32("\1") U32("\2") U32("\3") "\xff\xff\xff\xff" U64("\4") U32("\1") U32("\0") \
+        U32("\0") U32("\0")
+#define ID(type, len, value, more) \
+    U32("\x28") U32(type) U32("\1") U32(len) U32(value) U32("\0") U64("\0") more
+#define SEED(s)          \
+    {                    \
+        s, sizeof(s) - 1 \
+    }
 
 const struct fuzz_seed fuzz_seeds[] = {
     SEED(ROOT DOMAIN),

@@ -1,10 +1,11 @@
 /*
  * Fuzz: what guests and clients send to xenstored.
  *
- * An input is a list of pieces: a byte that says whose (two guests' rings, a socket's client), a length byte,
- * and the bytes, which are put into that ring (or handed to the parser of the stream) as they are. A
- * piece of length 0 scribbles on the ring's indices instead. Guests have nodes of their own; a
- * privileged client has everything but live-update. After each input the store's tree is checked.
+ * An input is a list of pieces: a byte that says whose (two guests' rings, a socket's client), a
+ * length byte, and the bytes, which are put into that ring (or handed to the parser of the stream)
+ * as they are. A piece of length 0 scribbles on the ring's indices instead. Guests have nodes of
+ * their own; a privileged client has everything but live-update. After each input the store's tree
+ * is checked.
  */
 #include "tests/fuzz/xs_common.h"
 
@@ -22,19 +23,34 @@
 const char fuzz_name[] = "xenstored: requests from guests and clients";
 
 /* type, request, transaction, length, payload; preceded by whose it is and how long. */
-#define MSG(who, type, tx, len, payload)                                                           \
+#define MSG(who, type, tx, len, payload) \
     who "\xff" type "\0\0\0\1\0\0\0" tx "\0\0\0" len "\0\0\0" payload
-#define SEED(s) {s, sizeof(s) - 1}
+#define SEED(s)          \
+    {                    \
+        s, sizeof(s) - 1 \
+    }
 
 const struct fuzz_seed fuzz_seeds[] = {
     SEED(MSG("\0", "\x0b", "\0", "\x08", "/g1/a\0xy") MSG("\0", "\x02", "\0", "\x06", "/g1/a\0")),
-    SEED(MSG("\1", "\x04", "\0", "\x09", "/g2\0tok\0\0") MSG("\0", "\x0e", "\0", "\x0a", "/g1\0n1\0b2\0")),
+    SEED(MSG("\1", "\x04", "\0", "\x09", "/g2\0tok\0\0")
+             MSG("\0", "\x0e", "\0", "\x0a", "/g1\0n1\0b2\0")),
     SEED(MSG("\0", "\x06", "\0", "\x01", "\0") MSG("\0", "\x0b", "\1", "\x08", "/g1/b\0xy")
              MSG("\0", "\x07", "\1", "\x02", "T\0")),
     SEED(MSG("\2", "\x0c", "\0", "\x08", "/g1/x/y\0") MSG("\2", "\x0d", "\0", "\x04", "/g1\0")),
-    SEED(MSG("\2", "\x16", "\0", "\x06", "/g1\0" "0\0") MSG("\2", "\x00", "\0", "\x08", "quota\0" "1\0")),
-    SEED(MSG("\2", "\x08", "\0", "\x06", "1\0" "2\0" "3\0") MSG("\2", "\x13", "\0", "\x04", "1\0" "2\0")),
-    SEED(MSG("\2", "\x09", "\0", "\x02", "2\0") MSG("\0", "\x04", "\0", "\x08", "a\0tok\0" "1\0")),
+    SEED(MSG("\2", "\x16", "\0", "\x06",
+             "/g1\0"
+             "0\0") MSG("\2", "\x00", "\0", "\x08",
+                        "quota\0"
+                        "1\0")),
+    SEED(MSG("\2", "\x08", "\0", "\x06",
+             "1\0"
+             "2\0"
+             "3\0") MSG("\2", "\x13", "\0", "\x04",
+                        "1\0"
+                        "2\0")),
+    SEED(MSG("\2", "\x09", "\0", "\x02", "2\0") MSG("\0", "\x04", "\0", "\x08",
+                                                    "a\0tok\0"
+                                                    "1\0")),
 };
 const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
 

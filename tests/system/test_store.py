@@ -56,6 +56,8 @@ def overlay():
             if words:
                 files[words[0]] = words[0]
         for target, source in files.items():
+            if target.startswith(("/lib/", "/lib64/")):
+                target = "/usr/lib/" + target.split("/", 2)[2]
             os.makedirs(os.path.dirname(root + target), exist_ok=True)
             if not os.path.exists(root + target):
                 shutil.copy(os.path.realpath(source), root + target)

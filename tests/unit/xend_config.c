@@ -1,6 +1,6 @@
 /*
- * Configuration files: what the classic syntax means, and what a person is told about mistakes. Tables
- * of texts with what they must become.
+ * Configuration files: what the classic syntax means, and what a person is told about mistakes.
+ * Tables of texts with what they must become.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,8 +196,8 @@ static void test_warnings(void **state)
     struct domain_config cfg;
     struct error err;
 
-    assert_int_equal(read_options("name='d'\nkernel='/k'\nmemroy=3\nqwertz=1\nvnc=1\nacpi=0\n", &cfg,
-                                  warnings, &err),
+    assert_int_equal(read_options("name='d'\nkernel='/k'\nmemroy=3\nqwertz=1\nvnc=1\nacpi=0\n",
+                                  &cfg, warnings, &err),
                      0);
     assert_int_equal(warnings->count, 3);
     assert_non_null(strstr(warnings->items[0]->string, "f:3:8: there is no option memroy"));
@@ -211,9 +211,12 @@ static void test_warnings(void **state)
 static void test_override(void **state)
 {
     static const char *const words[][2] = {
-        {"a=5", "{\"a\":5}"},          {"a=x y", "{\"a\":\"x y\"}"},
-        {"a=['p','q']", "{\"a\":[\"p\",\"q\"]}"}, {"a=5x", "{\"a\":\"5x\"}"},
-        {"a=", "{\"a\":\"\"}"},        {"a=b=c", "{\"a\":\"b=c\"}"},
+        {"a=5", "{\"a\":5}"},
+        {"a=x y", "{\"a\":\"x y\"}"},
+        {"a=['p','q']", "{\"a\":[\"p\",\"q\"]}"},
+        {"a=5x", "{\"a\":\"5x\"}"},
+        {"a=", "{\"a\":\"\"}"},
+        {"a=b=c", "{\"a\":\"b=c\"}"},
         {"a=[broken", "{\"a\":\"[broken\"}"},
     };
     struct error err;
@@ -236,8 +239,8 @@ static void test_disk_numbers(void **state)
     static const struct {
         const char *name;
         uint32_t number;
-    } rows[] = {{"xvda", 51712}, {"xvda1", 51713},   {"xvdb", 51728}, {"xvdq", 268439552},
-                {"sda", 2048},   {"sdb3", 2067},     {"hda", 768},    {"hdb1", 833},
+    } rows[] = {{"xvda", 51712}, {"xvda1", 51713},     {"xvdb", 51728},  {"xvdq", 268439552},
+                {"sda", 2048},   {"sdb3", 2067},       {"hda", 768},     {"hdb1", 833},
                 {"hdc", 5632},   {"xvdaa", 268442112}, {"51712", 51712}, {"/dev/xvda", 51712}};
     uint32_t number;
 
@@ -287,9 +290,9 @@ static void test_cpusets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_deep),     cmocka_unit_test(test_options),
-        cmocka_unit_test(test_warnings), cmocka_unit_test(test_override),
+        cmocka_unit_test(test_good),         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_deep),         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_warnings),     cmocka_unit_test(test_override),
         cmocka_unit_test(test_disk_numbers), cmocka_unit_test(test_rates),
         cmocka_unit_test(test_cpusets),
     };

@@ -1,6 +1,6 @@
 /*
- * What xend's tests stand on: a folder, a real xenstored with a fake hypervisor, the world, and xend's
- * own core with its event loop, all in one process but the store.
+ * What xend's tests stand on: a folder, a real xenstored with a fake hypervisor, the world, and
+ * xend's own core with its event loop, all in one process but the store.
  */
 #ifndef TESTS_UNIT_XEND_ENV_H
 #define TESTS_UNIT_XEND_ENV_H
@@ -41,14 +41,14 @@ void env_do(const char *method, struct value *args);
 struct value *env_args(const char *types, ...);
 
 /* Wait until test() is true; fails after ten seconds. */
-#define env_until(condition)                                                                       \
-    do {                                                                                           \
-        for (int tries_ = 0; !(condition); tries_++) {                                             \
-            if (tries_ > 1000) {                                                                   \
-                fail_msg("did not happen: %s", #condition);                                        \
-            }                                                                                      \
-            env_nap();                                                                             \
-        }                                                                                          \
+#define env_until(condition)                                \
+    do {                                                    \
+        for (int tries_ = 0; !(condition); tries_++) {      \
+            if (tries_ > 1000) {                            \
+                fail_msg("did not happen: %s", #condition); \
+            }                                               \
+            env_nap();                                      \
+        }                                                   \
     } while (0)
 void env_nap(void);
 

@@ -18,8 +18,8 @@
 
 struct fake_domain {
     bool used, paused, shutdown, dying;
-    bool stubborn;   /* it neither shuts down nor lets go of devices */
-    bool deaf;       /* it has no drivers: its frontends stay in state 1 */
+    bool stubborn; /* it neither shuts down nor lets go of devices */
+    bool deaf;     /* it has no drivers: its frontends stay in state 1 */
     uint32_t domid, reason, vcpus, weight, cap;
     uint8_t uuid[16];
     uint64_t pages, max_pages, runs; /* runs: how often it was unpaused */
@@ -28,9 +28,9 @@ struct fake_domain {
 struct fake_hv {
     uint64_t total_pages, guest_pages; /* of the machine; of them for guests */
     uint32_t next_domid;
-    uint32_t build_ms;    /* how long a build takes */
+    uint32_t build_ms;           /* how long a build takes */
     bool new_stubborn, new_deaf; /* what domains are that are built from now on */
-    bool no_backends;     /* the world's backends do nothing */
+    bool no_backends;            /* the world's backends do nothing */
     uint64_t built;
     struct fake_domain domains[FAKE_DOMAINS];
 };

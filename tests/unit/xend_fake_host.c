@@ -22,8 +22,7 @@ int net_default_bridge(char **name, struct error *err)
 
 int net_check_bridge(const char *name, struct error *err)
 {
-    return strcmp(name, "xenbr0") == 0 ? 0
-                                       : fail(err, ENODEV, "There is no bridge %s.", name);
+    return strcmp(name, "xenbr0") == 0 ? 0 : fail(err, ENODEV, "There is no bridge %s.", name);
 }
 
 int host_disk_open(const struct disk_spec *disk, uint32_t *major, uint32_t *minor, int *fd,

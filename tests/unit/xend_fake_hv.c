@@ -54,8 +54,8 @@ struct fake_hv *fake_hv(void)
         hv->total_pages = 4096ull * 256;
         hv->guest_pages = 3072ull * 256;
         hv->next_domid = 1;
-        hv->domains[0] = (struct fake_domain){.used = true, .vcpus = 2, .pages = 1024 * 256,
-                                              .max_pages = 1024 * 256, .weight = 256};
+        hv->domains[0] = (struct fake_domain){
+            .used = true, .vcpus = 2, .pages = 1024 * 256, .max_pages = 1024 * 256, .weight = 256};
     }
     fake_unlock();
     return hv;
@@ -293,9 +293,14 @@ int xc_build_pv(struct xc_handle *h, const struct xc_build_config *config,
         return refuse(h, ENOMEM, "The hypervisor has no memory for it.");
     }
     domid = hv->next_domid++;
-    *d = (struct fake_domain){.used = true, .paused = true, .domid = domid,
-                              .vcpus = config->domain.max_vcpus, .pages = pages,
-                              .max_pages = pages, .weight = 256, .deaf = hv->new_deaf,
+    *d = (struct fake_domain){.used = true,
+                              .paused = true,
+                              .domid = domid,
+                              .vcpus = config->domain.max_vcpus,
+                              .pages = pages,
+                              .max_pages = pages,
+                              .weight = 256,
+                              .deaf = hv->new_deaf,
                               .stubborn = hv->new_stubborn};
     memcpy(d->uuid, config->domain.uuid, 16);
     hv->built++;
@@ -327,8 +332,7 @@ int xc_kernel_probe(struct xc_handle *h, const char *path, const char *cache_dir
 {
     memset(info, 0, sizeof(*info));
     info->pv64 = true;
-    return access(path, R_OK) == 0 ? 0
-                                   : refuse(h, ENOENT, "The kernel %s cannot be read.", path);
+    return access(path, R_OK) == 0 ? 0 : refuse(h, ENOENT, "The kernel %s cannot be read.", path);
 }
 
 int xc_domain_destroy(struct xc_handle *h, uint32_t domid)
@@ -352,14 +356,14 @@ int fake_destroy(uint32_t domid)
     return xc_domain_destroy(&h, domid);
 }
 
-#define WITH_DOMAIN(statement)                                                                     \
-    struct fake_domain *d;                                                                         \
-    fake_lock();                                                                                   \
-    d = fake_find(domid);                                                                          \
-    if (d != NULL) {                                                                               \
-        statement;                                                                                 \
-    }                                                                                              \
-    fake_unlock();                                                                                 \
+#define WITH_DOMAIN(statement) \
+    struct fake_domain *d;     \
+    fake_lock();               \
+    d = fake_find(domid);      \
+    if (d != NULL) {           \
+        statement;             \
+    }                          \
+    fake_unlock();             \
     return d ? 0 : refuse(h, ESRCH, "There is no domain %u.", domid)
 
 int xc_domain_pause(struct xc_handle *h, uint32_t domid)

@@ -1,7 +1,7 @@
 /*
- * xend is killed with SIGKILL at random moments under load, again and again. Whatever the moment: no
- * guest that nobody touched changes, no stored configuration is lost, no creation or destruction stays
- * half done, and at the end everything that was taken is given back.
+ * xend is killed with SIGKILL at random moments under load, again and again. Whatever the moment:
+ * no guest that nobody touched changes, no stored configuration is lost, no creation or destruction
+ * stays half done, and at the end everything that was taken is given back.
  */
 #include "tests/unit/xend_env.h"
 
@@ -69,8 +69,9 @@ static void *worker(void *arg)
     char name[16], config[200];
 
     snprintf(name, sizeof(name), "w%u", seed);
-    snprintf(config, sizeof(config), "name='%s'\nmemory=32\nvif=['']\ndisk=['file:%s/%s.img,xvda,w']",
-             name, env_folder(), name);
+    snprintf(config, sizeof(config),
+             "name='%s'\nmemory=32\nvif=['']\ndisk=['file:%s/%s.img,xvda,w']", name, env_folder(),
+             name);
     while (!ending) {
         int rc;
 
@@ -105,8 +106,7 @@ static int64_t number(const char *which, const char *key)
 {
     auto_value d = NULL;
 
-    return api("xend.domain", client_args("si", which, 1), &d) == 0 ? sxp_get_int(d, key, -1)
-                                                                     : -1;
+    return api("xend.domain", client_args("si", which, 1), &d) == 0 ? sxp_get_int(d, key, -1) : -1;
 }
 
 /* Every domain of the hypervisor is known and no operation is under way. */

@@ -1,7 +1,7 @@
 /*
- * The life of domains through xend's API, on a fake hypervisor, with a real store and played backends
- * and guests: what a user can do works and leaves nothing behind, what is wrong is refused in a
- * sentence before anything is touched.
+ * The life of domains through xend's API, on a fake hypervisor, with a real store and played
+ * backends and guests: what a user can do works and leaves nothing behind, what is wrong is refused
+ * in a sentence before anything is touched.
  */
 #include "tests/unit/xend_env.h"
 

@@ -31,7 +31,10 @@ static struct value *parse(const char *json)
 }
 
 static const char *const documents[] = {
-    "[]", "{}", "[1,-7,2147483648,\"x\",true,null,1.5]", "{\"a\":{\"b\":[{\"c\":[]}]}}",
+    "[]",
+    "{}",
+    "[1,-7,2147483648,\"x\",true,null,1.5]",
+    "{\"a\":{\"b\":[{\"c\":[]}]}}",
     "[\"domain\",[\"domid\",3],[\"name\",\"web\"]]",
 };
 
@@ -94,7 +97,9 @@ static void test_xmlrpc(void **state)
 static void test_xmlrpc_bad(void **state)
 {
     static const char *const bad[] = {
-        "", "<", "<methodCall/>",
+        "",
+        "<",
+        "<methodCall/>",
         "<methodCall><methodName>a</methodName><params><param><value><int>x</int></value></param>"
         "</params></methodCall>",
         "<methodCall><methodName>a</methodName><params><param><value><base64>QQ==</base64></value>"

@@ -1,7 +1,7 @@
 /*
- * Unit tests of xenstored's parts: paths, nodes, the tree, transactions, watches, permissions, quotas, and
- * what comes back out of the log. Requests are put to wire_handle() on connections without a transport;
- * their answers and events are taken from the connections' queues.
+ * Unit tests of xenstored's parts: paths, nodes, the tree, transactions, watches, permissions,
+ * quotas, and what comes back out of the log. Requests are put to wire_handle() on connections
+ * without a transport; their answers and events are taken from the connections' queues.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -61,7 +61,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Takes every message off a connection's queue; the answer and the events go to the variables above. */
+/* Takes every message off a connection's queue; the answer and the events go to the variables
+ * above. */
 static void drain(struct conn *c)
 {
     struct xsd_sockmsg h;
@@ -141,7 +142,9 @@ static uint32_t begin(struct conn *c)
     return (uint32_t)strtoul(answer, NULL, 10);
 }
 
-/* --- paths --------------------------------------------------------------------------------------------------- */
+/* --- paths
+ * ---------------------------------------------------------------------------------------------------
+ * /  */
 
 static bool valid(const char *s)
 {
@@ -173,7 +176,9 @@ static void test_paths(void **state)
     assert_false(path_is_below(&p, &up));
 }
 
-/* --- nodes --------------------------------------------------------------------------------------------------- */
+/* --- nodes
+ * ---------------------------------------------------------------------------------------------------
+ * /  */
 
 static void test_children(void **state)
 {
@@ -279,7 +284,7 @@ static void test_directory_part(void **state)
     assert_int_equal(len, 10 * 8 + 90 * 9 + 900 * 10 + 500 * 11 + 1);
 }
 
-/* --- transactions ---------------------------------------------------------------------------------------------- */
+/* --- transactions ---------------------------------------------------------------------------- */
 
 static void test_transaction(void **state)
 {
@@ -347,7 +352,9 @@ static void test_transaction_watches(void **state)
     assert_string_equal(events[1], "/a/c t");
 }
 
-/* --- watches ---------------------------------------------------------------------------------------------------- */
+/* --- watches
+ * ----------------------------------------------------------------------------------------------------
+ * /  */
 
 static void test_watches(void **state)
 {
@@ -451,7 +458,9 @@ static void test_special_watches(void **state)
     assert_int_equal(event_count, 1);
 }
 
-/* --- permissions -------------------------------------------------------------------------------------------------- */
+/* --- permissions
+ * --------------------------------------------------------------------------------------------------
+ * /  */
 
 static void test_permissions(void **state)
 {
@@ -509,7 +518,9 @@ static void test_successor_domain(void **state)
     reads(guest2, 0, "/n", "y");
 }
 
-/* --- quotas --------------------------------------------------------------------------------------------------------- */
+/* --- quotas
+ * ---------------------------------------------------------------------------------------------------------
+ * /  */
 
 static void test_quotas(void **state)
 {
@@ -600,7 +611,9 @@ static void test_rate_limit(void **state)
     assert_true(rate_may_run(guest1->domain, now_ms() + 5000, &wait));
 }
 
-/* --- the log ---------------------------------------------------------------------------------------------------------- */
+/* --- the log
+ * ----------------------------------------------------------------------------------------------------------
+ * /  */
 
 /* A picture of the store, to compare. */
 static void picture_node(const struct path *p, struct node *n, void *arg)

@@ -6,6 +6,7 @@
 #include "xend/lib/xmlrpc.h"
 
 #include "xend/lib/alloc.h"
+#include "xend/lib/xmlrpc_check.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -176,8 +177,13 @@ int xmlrpc_read_call(const char *xml, size_t length, char **method, struct value
     const char *name = NULL;
     xmlrpc_value *params = NULL;
     struct value *list;
+    int rc;
 
     xmlrpc_env_init(&env);
+    rc = xmlrpc_check_call(xml, length, err);
+    if (rc != 0) {
+        return rc;
+    }
     xmlrpc_parse_call(&env, xml, length, &name, &params);
     if (env.fault_occurred) {
         return fail(err, EBADMSG, "The request is no XML-RPC call: %s", env.fault_string);

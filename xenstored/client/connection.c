@@ -26,7 +26,9 @@ static uint64_t now_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* --- opening ----------------------------------------------------------------------------------------------- */
+/* --- opening
+ * ----------------------------------------------------------------------------------------------- /
+ */
 
 static int open_socket(const char *path)
 {
@@ -79,7 +81,8 @@ static int try_path(struct xsc *xs, const char *path)
 
 int xsc_connect(struct xsc *xs)
 {
-    static const char *const places[] = {"/run/xenstored/socket", "/var/run/xenstored/socket", DEVICE};
+    static const char *const places[] = {"/run/xenstored/socket", "/var/run/xenstored/socket",
+                                         DEVICE};
     const char *path = xs->wanted ? xs->wanted : getenv("XENSTORED_PATH");
     const char *dir = getenv("XENSTORED_RUNDIR");
     char in_dir[256];
@@ -175,7 +178,9 @@ const char *xsc_path(const struct xsc *xs)
     return xs->path;
 }
 
-/* --- messages ----------------------------------------------------------------------------------------------- */
+/* --- messages
+ * ----------------------------------------------------------------------------------------------- /
+ */
 
 static int send_all(struct xsc *xs, const char *data, size_t len)
 {
@@ -361,8 +366,12 @@ static int wait_answer(struct xsc *xs, uint32_t req, char **reply, size_t *len)
     memcpy(text, xs->in + sizeof(header), header.len);
     text[header.len] = '\0';
     drop_message(xs, &header);
-    if (header.type == XS_ERROR) {
+    /* Events may have come right behind it, and poll() will not tell of them again. */
+    rc = sort_events(xs);
+    if (rc == 0 && header.type == XS_ERROR) {
         rc = error_of(text);
+    }
+    if (rc < 0) {
         free(text);
         return rc;
     }
@@ -396,7 +405,7 @@ int xsc_request_once(struct xsc *xs, uint32_t type, uint32_t real_tx, const stru
     return rc < 0 ? rc : wait_answer(xs, header.req_id, reply, len);
 }
 
-/* --- reconnecting ------------------------------------------------------------------------------------------- */
+/* --- reconnecting ---------------------------------------------------------------------------- */
 
 static int watch_all_again(struct xsc *xs)
 {
@@ -434,103 +443,4 @@ int xsc_reconnect(struct xsc *xs)
         }
     }
     return rc < 0 ? -ECONNRESET : 0;
-}
-
-static struct open_tx *find_tx(struct xsc *xs, uint32_t id)
-{
-    struct open_tx *t = xs->txs;
-
-    while (t && t->id != id) {
-        t = t->next;
-    }
-    return t;
-}
-
-int xsc_request(struct xsc *xs, uint32_t type, uint32_t tx, const struct iovec *parts, int count,
-                char **reply, size_t *len)
-{
-    struct open_tx *t = tx ? find_tx(xs, tx) : NULL;
-    int rc;
-
-    if (tx && !t) {
-        return -ENOENT;
-    }
-    if (t && !t->real) {
-        return -EAGAIN;
-    }
-    for (;;) {
-        rc = xsc_request_once(xs, type, t ? t->real : 0, parts, count, reply, len);
-        if (rc != -ECONNRESET) {
-            return rc;
-        }
-        rc = xsc_reconnect(xs);
-        if (rc < 0) {
-            return rc;
-        }
-        if (t) {
-            return -EAGAIN;
-        }
-    }
-}
-
-/* --- transactions ------------------------------------------------------------------------------------------- */
-
-int xsc_tx_start(struct xsc *xs, uint32_t *tx)
-{
-    const struct iovec empty = xsc_bytes("", 1);
-    struct open_tx *t = calloc(1, sizeof(*t));
-    char *text = NULL;
-    int rc = t ? xsc_request(xs, XS_TRANSACTION_START, 0, &empty, 1, &text, NULL) : -ENOMEM;
-
-    if (rc < 0) {
-        free(t);
-        return rc;
-    }
-    t->real = (uint32_t)strtoul(text, NULL, 10);
-    free(text);
-    do {
-        t->id = xs->next_tx++;
-    } while (t->id == 0 || find_tx(xs, t->id));
-    t->next = xs->txs;
-    xs->txs = t;
-    *tx = t->id;
-    return 0;
-}
-
-int xsc_tx_end(struct xsc *xs, uint32_t tx, bool commit)
-{
-    const struct iovec arg = xsc_bytes(commit ? "T" : "F", 2);
-    int rc = xsc_request(xs, XS_TRANSACTION_END, tx, &arg, 1, NULL, NULL);
-
-    for (struct open_tx **t = &xs->txs; *t; t = &(*t)->next) {
-        if ((*t)->id == tx) {
-            struct open_tx *gone = *t;
-
-            *t = gone->next;
-            free(gone);
-            break;
-        }
-    }
-    return rc == -EAGAIN && !commit ? 0 : rc;
-}
-
-int xsc_transact(struct xsc *xs, int (*body)(struct xsc *xs, uint32_t tx, void *arg), void *arg)
-{
-    uint32_t tx;
-    int rc, end;
-
-    for (;;) {
-        rc = xsc_tx_start(xs, &tx);
-        if (rc < 0) {
-            return rc;
-        }
-        rc = body(xs, tx, arg);
-        end = xsc_tx_end(xs, tx, rc >= 0);
-        if (rc < 0 && rc != -EAGAIN) {
-            return rc;
-        }
-        if (rc >= 0 && end != -EAGAIN) {
-            return end < 0 ? end : rc;
-        }
-    }
 }

@@ -52,8 +52,8 @@ int xsc_connect(struct xsc *xs);
 int xsc_reconnect(struct xsc *xs);
 
 /*
- * Sends a request made of parts and waits for its answer: *reply (malloced, NUL appended, may be NULL)
- * and *len. Reconnects and repeats where that is right. 0, or the error that the answer is.
+ * Sends a request made of parts and waits for its answer: *reply (malloced, NUL appended, may be
+ * NULL) and *len. Reconnects and repeats where that is right. 0, or the error that the answer is.
  */
 int xsc_request(struct xsc *xs, uint32_t type, uint32_t tx, const struct iovec *parts, int count,
                 char **reply, size_t *len);

@@ -117,7 +117,7 @@ bool xsc_exists(struct xsc *xs, uint32_t tx, const char *path)
     return request_path(xs, XS_READ, tx, path, NULL, NULL) == 0;
 }
 
-/* --- lists of children ------------------------------------------------------------------------------------- */
+/* --- lists of children ----------------------------------------------------------------------- */
 
 /* A list in parts, all of one generation; from the start again if it changes in between. */
 static int directory_parts(struct xsc *xs, uint32_t tx, const char *path, char **list, size_t *len)
@@ -205,7 +205,7 @@ int xsc_directory(struct xsc *xs, uint32_t tx, const char *path, char ***names, 
     return 0;
 }
 
-/* --- permissions --------------------------------------------------------------------------------------------- */
+/* --- permissions ----------------------------------------------------------------------------- */
 
 int xsc_get_perms(struct xsc *xs, uint32_t tx, const char *path, struct xsc_perm **perms,
                   size_t *count)
@@ -254,15 +254,15 @@ int xsc_set_perms(struct xsc *xs, uint32_t tx, const char *path, const struct xs
         return -EINVAL;
     }
     for (size_t i = 0; i < count; i++) {
-        len += (size_t)snprintf(text + len, sizeof(text) - len, "%c%u", letters[perms[i].access & 3],
-                                perms[i].domid) +
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "%c%u",
+                                letters[perms[i].access & 3], perms[i].domid) +
                1;
     }
     v[1] = xsc_bytes(text, len);
     return xsc_request(xs, XS_SET_PERMS, tx, v, 2, NULL, NULL);
 }
 
-/* --- domains, control ------------------------------------------------------------------------------------------ */
+/* --- domains, control ------------------------------------------------------------------------ */
 
 static int request_numbers(struct xsc *xs, uint32_t type, const uint64_t *numbers, int count,
                            char **reply)

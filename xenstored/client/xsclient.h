@@ -1,18 +1,17 @@
 /*
  * xsclient: a small client of the xenstore protocol.
  *
- * Purpose:    lets a daemon or a tool read, write and watch the store, over xenstored's UNIX socket or,
- *             where that is absent (driver domain, store domain), over the kernel's /dev/xen/xenbus.
+ * Purpose:    lets a daemon or a tool read, write and watch the store, over xenstored's UNIX socket
+ * or, where that is absent (driver domain, store domain), over the kernel's /dev/xen/xenbus.
  * Linking:    build/libxsclient.a, no other library; no threads, no signals, no global state.
  * Threads:    a handle may be used by one thread at a time. Different handles are independent.
- * Errors:     every function that can fail returns 0 (or a count, where said) or -errno. Errors of the
- *             store are the store's own: -ENOENT, -EACCES, -EEXIST, -EINVAL, -ENOSPC, -E2BIG, -EAGAIN
- *             (a transaction that met a conflict), ... A lost connection is -ECONNRESET.
- * Restarts:   xenstored may be killed and restarted. A handle reconnects by itself (see xsc_set_retry),
- *             registers its watches again (each of which then fires once, as a new watch does) and
- *             repeats the request that was under way. A transaction that was open is gone: its
- *             requests and its end then return -EAGAIN, as a conflict does, so a caller that loops on
- *             -EAGAIN (or uses xsc_transact) needs nothing special.
+ * Errors:     every function that can fail returns 0 (or a count, where said) or -errno. Errors of
+ * the store are the store's own: -ENOENT, -EACCES, -EEXIST, -EINVAL, -ENOSPC, -E2BIG, -EAGAIN (a
+ * transaction that met a conflict), ... A lost connection is -ECONNRESET. Restarts:   xenstored may
+ * be killed and restarted. A handle reconnects by itself (see xsc_set_retry), registers its watches
+ * again (each of which then fires once, as a new watch does) and repeats the request that was under
+ * way. A transaction that was open is gone: its requests and its end then return -EAGAIN, as a
+ * conflict does, so a caller that loops on -EAGAIN (or uses xsc_transact) needs nothing special.
  * Paths:      absolute ("/local/domain/3/name") or relative to the caller's domain ("device/vif").
  * Memory:     what a function returns through a pointer is malloced and the caller's to free().
  *
@@ -44,8 +43,9 @@ struct xsc;
 enum xsc_access { XSC_NONE = 0, XSC_READ = 1, XSC_WRITE = 2, XSC_READ_WRITE = 3 };
 
 /*
- * One entry of a permission list. The first entry of a list names the node's owner (who may always do
- * everything), its access is that of every domain not listed; the following entries are exceptions.
+ * One entry of a permission list. The first entry of a list names the node's owner (who may always
+ * do everything), its access is that of every domain not listed; the following entries are
+ * exceptions.
  */
 struct xsc_perm {
     uint16_t domid;
@@ -58,7 +58,7 @@ struct xsc_event {
     const char *token;
 };
 
-/* --- connection ------------------------------------------------------------------------------- */
+/* --- connection ------------------------------------------------------------------------------ */
 
 /*
  * Connects. With path NULL the places are tried in this order: $XENSTORED_PATH,
@@ -72,26 +72,26 @@ int xsc_open(struct xsc **out, const char *path);
 void xsc_close(struct xsc *xs);
 
 /*
- * How long, in milliseconds, a request waits for a store that went away to come back before it returns
- * -ECONNRESET. 0: never reconnect. The default is 10000.
+ * How long, in milliseconds, a request waits for a store that went away to come back before it
+ * returns -ECONNRESET. 0: never reconnect. The default is 10000.
  */
 void xsc_set_retry(struct xsc *xs, unsigned milliseconds);
 
 /*
- * The descriptor to poll for POLLIN. It can change after a reconnect, so ask again before each poll.
- * An event that is already buffered does not make it readable: drain with xsc_next_event first, and
- * after any other call on the handle too.
+ * The descriptor to poll for POLLIN. It can change after a reconnect, so ask again before each
+ * poll. An event that is already buffered does not make it readable: drain with xsc_next_event
+ * first, and after any other call on the handle too.
  */
 int xsc_fd(const struct xsc *xs);
 
 /* The path of the socket or device in use, for messages. Valid until the handle is closed. */
 const char *xsc_path(const struct xsc *xs);
 
-/* --- nodes ------------------------------------------------------------------------------------ */
+/* --- nodes ----------------------------------------------------------------------------------- */
 
 /*
- * Reads a node's value. *value gets it with a NUL appended; *len (may be NULL) its length without that
- * NUL (a value may contain NULs). On error *value is NULL.
+ * Reads a node's value. *value gets it with a NUL appended; *len (may be NULL) its length without
+ * that NUL (a value may contain NULs). On error *value is NULL.
  */
 int xsc_read(struct xsc *xs, uint32_t tx, const char *path, char **value, size_t *len);
 
@@ -100,8 +100,8 @@ int xsc_readf(struct xsc *xs, uint32_t tx, char **value, const char *pathfmt, ..
     __attribute__((format(printf, 4, 5)));
 
 /*
- * Reads a node as an unsigned number, decimal or 0x-prefixed. -ENOENT if there is no node, -EINVAL if
- * its value is not a number or does not fit.
+ * Reads a node as an unsigned number, decimal or 0x-prefixed. -ENOENT if there is no node, -EINVAL
+ * if its value is not a number or does not fit.
  */
 int xsc_read_u64(struct xsc *xs, uint32_t tx, uint64_t *value, const char *pathfmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -119,19 +119,21 @@ int xsc_writef(struct xsc *xs, uint32_t tx, const char *path, const char *fmt, .
 /* Creates a node with an empty value; a node that exists is left alone (0). */
 int xsc_mkdir(struct xsc *xs, uint32_t tx, const char *path);
 
-/* Removes a node and everything below. 0 if only the node itself was missing, as the protocol has it. */
+/* Removes a node and everything below. 0 if only the node itself was missing, as the protocol has
+ * it. */
 int xsc_rm(struct xsc *xs, uint32_t tx, const char *path);
 
 /*
- * Lists the names of a node's children. *names is one malloced block: an array of *count strings (and a
- * terminating NULL). Lists too long for one message are fetched in parts. On error *names is NULL.
+ * Lists the names of a node's children. *names is one malloced block: an array of *count strings
+ * (and a terminating NULL). Lists too long for one message are fetched in parts. On error *names is
+ * NULL.
  */
 int xsc_directory(struct xsc *xs, uint32_t tx, const char *path, char ***names, size_t *count);
 
 /* True if the node exists and can be read. */
 bool xsc_exists(struct xsc *xs, uint32_t tx, const char *path);
 
-/* --- permissions ------------------------------------------------------------------------------ */
+/* --- permissions ----------------------------------------------------------------------------- */
 
 /* Reads a node's permission list into a malloced array of *count entries. */
 int xsc_get_perms(struct xsc *xs, uint32_t tx, const char *path, struct xsc_perm **perms,
@@ -141,14 +143,14 @@ int xsc_get_perms(struct xsc *xs, uint32_t tx, const char *path, struct xsc_perm
 int xsc_set_perms(struct xsc *xs, uint32_t tx, const char *path, const struct xsc_perm *perms,
                   size_t count);
 
-/* --- transactions ----------------------------------------------------------------------------- */
+/* --- transactions ---------------------------------------------------------------------------- */
 
 /* Starts a transaction; its id is what the functions above take as tx. */
 int xsc_tx_start(struct xsc *xs, uint32_t *tx);
 
 /*
- * Ends a transaction: commit true makes its changes visible all at once, false drops them. -EAGAIN: it
- * met a conflict (or xenstored was restarted), nothing was changed, do it all again.
+ * Ends a transaction: commit true makes its changes visible all at once, false drops them. -EAGAIN:
+ * it met a conflict (or xenstored was restarted), nothing was changed, do it all again.
  */
 int xsc_tx_end(struct xsc *xs, uint32_t tx, bool commit);
 
@@ -158,17 +160,17 @@ int xsc_tx_end(struct xsc *xs, uint32_t tx, bool commit);
  */
 int xsc_transact(struct xsc *xs, int (*body)(struct xsc *xs, uint32_t tx, void *arg), void *arg);
 
-/* --- watches ---------------------------------------------------------------------------------- */
+/* --- watches --------------------------------------------------------------------------------- */
 
 /*
- * Watches a node and everything below, or a special path ("@introduceDomain", "@releaseDomain"). The
- * watch fires once at once. -EEXIST if this path and token are watched already.
+ * Watches a node and everything below, or a special path ("@introduceDomain", "@releaseDomain").
+ * The watch fires once at once. -EEXIST if this path and token are watched already.
  */
 int xsc_watch(struct xsc *xs, const char *path, const char *token);
 
 /*
- * The same down to depth levels only (0: the node itself). -ENOSYS or -EINVAL from a store that does
- * not know depths.
+ * The same down to depth levels only (0: the node itself). -ENOSYS or -EINVAL from a store that
+ * does not know depths.
  */
 int xsc_watch_depth(struct xsc *xs, const char *path, const char *token, unsigned depth);
 
@@ -177,7 +179,8 @@ int xsc_unwatch(struct xsc *xs, const char *path, const char *token);
 
 /*
  * Takes the next event without waiting. -EAGAIN: none. *event is one malloced block: free(event).
- * Also notices a lost connection and reconnects (then watches fire again); -ECONNRESET: it could not.
+ * Also notices a lost connection and reconnects (then watches fire again); -ECONNRESET: it could
+ * not.
  */
 int xsc_next_event(struct xsc *xs, struct xsc_event **event);
 
@@ -192,9 +195,10 @@ int xsc_wait_event(struct xsc *xs, struct xsc_event **event, int timeout_ms);
 int xsc_wait_until(struct xsc *xs, const char *path, int (*test)(struct xsc *xs, void *arg),
                    void *arg, int timeout_ms);
 
-/* --- domains ---------------------------------------------------------------------------------- */
+/* --- domains --------------------------------------------------------------------------------- */
 
-/* Tells the store of a new domain: frame of its store page and event channel port. Fires watches. */
+/* Tells the store of a new domain: frame of its store page and event channel port. Fires watches.
+ */
 int xsc_introduce(struct xsc *xs, unsigned domid, uint64_t gfn, uint32_t port);
 
 /* Takes a domain out of the store's list of connections. Fires @releaseDomain. */
@@ -212,11 +216,11 @@ int xsc_is_introduced(struct xsc *xs, unsigned domid);
 /* The domain's home, "/local/domain/N", from the store. */
 int xsc_domain_path(struct xsc *xs, unsigned domid, char **path);
 
-/* --- control ---------------------------------------------------------------------------------- */
+/* --- control --------------------------------------------------------------------------------- */
 
 /*
- * Sends an XS_CONTROL command of count words ("quota", "set", "nodes", "2000"); *answer (may be NULL)
- * gets the reply's text.
+ * Sends an XS_CONTROL command of count words ("quota", "set", "nodes", "2000"); *answer (may be
+ * NULL) gets the reply's text.
  */
 int xsc_control(struct xsc *xs, const char *const *words, size_t count, char **answer);
 

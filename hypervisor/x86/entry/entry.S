@@ -7,6 +7,7 @@
  */
 #include <arch/layout.h>
 #include <arch/extable.h>
+#include <arch/spec_ctrl.h>
 #include "offsets.h"
 
         .section .text.entry, "ax", @progbits
@@ -44,6 +45,13 @@
         je      .Lno_clac\@
         clac
 .Lno_clac\@:
+        testb   $SPEC_IBRS_ENTRY, spec_ctrl_flags(%rip)
+        jz      .Lno_ibrs\@
+        mov     $MSR_SPEC_CTRL_, %ecx
+        mov     spec_ctrl_value(%rip), %eax
+        xor     %edx, %edx
+        wrmsr
+.Lno_ibrs\@:
 .endm
 
 .macro RESTORE_ALL

@@ -5,6 +5,7 @@
 #include <hospes/domain.h>
 #include <arch/desc.h>
 #include <arch/layout.h>
+#include <arch/msr.h>
 #include <arch/traps.h>
 
 #define DEFINE(name, value) __asm__ volatile("\n.ascii \"->" #name " %c0\"" ::"i"(value))
@@ -29,6 +30,7 @@ void offsets(void)
     DEFINE(CPUINFO_sizeof, sizeof(struct cpu_info));
     DEFINE(STACK_SIZE_, STACK_SIZE);
     DEFINE(TRAP_SYSCALL_, TRAP_SYSCALL);
+    DEFINE(MSR_SPEC_CTRL_, MSR_SPEC_CTRL);
     DEFINE(NR_CPUS_, NR_CPUS);
     DEFINE(SYSCALL_STUB_SIZE_, SYSCALL_STUB_SIZE);
 }

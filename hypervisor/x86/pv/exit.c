@@ -4,6 +4,7 @@
  * look at all of these until the guest runs, so nothing is missed.
  */
 #include <hospes/softirq.h>
+#include <arch/spec_ctrl.h>
 #include "pv.h"
 
 bool pv_exit_work(struct cpu_user_regs *regs);
@@ -60,5 +61,10 @@ bool pv_exit_work(struct cpu_user_regs *regs)
     }
     regs->rflags &= ~(X86_EFLAGS_IOPL | X86_EFLAGS_VM);
     regs->rflags |= X86_EFLAGS_IF | X86_EFLAGS_MBS;
+    if (spec_ctrl_flags & SPEC_VERW_EXIT) {
+        static const uint16_t selector = SEL_HYPERVISOR_DS32;
+
+        __asm__ volatile("verw %0" ::"m"(selector) : "cc"); /* clears the CPU's buffers */
+    }
     return sysret_will_do(regs);
 }

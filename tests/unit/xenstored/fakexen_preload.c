@@ -1,7 +1,7 @@
 /*
- * Lets Xen's own xenstored run without Xen, to compare with: preloaded, it takes the place of the parts of
- * libxenctrl, libxengnttab and libxenevtchn that xenstored calls, with the same hypervisor made of files
- * that xenstored/platform_fake.c describes.
+ * Lets Xen's own xenstored run without Xen, to compare with: preloaded, it takes the place of the
+ * parts of libxenctrl, libxengnttab and libxenevtchn that xenstored calls, with the same hypervisor
+ * made of files that xenstored/platform_fake.c describes.
  */
 #include <dlfcn.h>
 #include <errno.h>
