@@ -33,6 +33,24 @@ void xc_image_close(struct xc_image *image)
     *image = (struct xc_image){.fd = -1};
 }
 
+/*
+ * pread(), also where the file system wants to pin @to's pages (9p, NFS, FUSE do): those of a foreign
+ * mapping can't be pinned, which it says by EFAULT, and the bytes take the way through a buffer.
+ */
+static ssize_t read_some(int fd, void *to, size_t size, off_t offset)
+{
+    char buffer[32768];
+    ssize_t n = pread(fd, to, size, offset);
+
+    if (n < 0 && errno == EFAULT) {
+        n = pread(fd, buffer, size < sizeof(buffer) ? size : sizeof(buffer), offset);
+        if (n > 0) {
+            memcpy(to, buffer, (size_t)n);
+        }
+    }
+    return n;
+}
+
 int xc_image_read(const struct xc_image *image, void *to, uint64_t offset, size_t size)
 {
     char *p = to;
@@ -45,7 +63,7 @@ int xc_image_read(const struct xc_image *image, void *to, uint64_t offset, size_
         return 0;
     }
     while (size > 0) {
-        ssize_t n = pread(image->fd, p, size, (off_t)offset);
+        ssize_t n = read_some(image->fd, p, size, (off_t)offset);
 
         if (n < 0 && errno == EINTR) {
             continue;
