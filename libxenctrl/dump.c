@@ -86,12 +86,30 @@ static int write_failed(struct dump *d, int rc)
     return xc_fail(d->h, rc, "The core dump can't be written: %s.", strerror(-rc));
 }
 
+/*
+ * pwrite() from memory that may be a foreign mapping. File systems that hand our pages to a device
+ * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a page of our
+ * own.
+ */
+static ssize_t write_some(int fd, const void *data, size_t size, off_t offset)
+{
+    uint8_t page[XC_PAGE_SIZE];
+    ssize_t n = pwrite(fd, data, size, offset);
+
+    if (n < 0 && errno == EFAULT) {
+        size = size < sizeof(page) ? size : sizeof(page);
+        memcpy(page, data, size);
+        n = pwrite(fd, page, size, offset);
+    }
+    return n;
+}
+
 static int write_at(struct dump *d, const void *data, size_t size, uint64_t offset)
 {
     const char *p = data;
 
     while (size > 0) {
-        ssize_t n = pwrite(d->fd, p, size, (off_t)offset);
+        ssize_t n = write_some(d->fd, p, size, (off_t)offset);
 
         if (n < 0 && errno == EINTR) {
             continue;

@@ -33,6 +33,25 @@ void xc_image_close(struct xc_image *image)
     *image = (struct xc_image){.fd = -1};
 }
 
+/*
+ * pread() to memory that may be a foreign mapping. File systems that hand our pages to a device
+ * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a page of our
+ * own.
+ */
+static ssize_t read_at(int fd, void *to, size_t size, off_t offset)
+{
+    uint8_t page[XC_PAGE_SIZE];
+    ssize_t n = pread(fd, to, size, offset);
+
+    if (n < 0 && errno == EFAULT) {
+        n = pread(fd, page, size < sizeof(page) ? size : sizeof(page), offset);
+        if (n > 0) {
+            memcpy(to, page, (size_t)n);
+        }
+    }
+    return n;
+}
+
 int xc_image_read(const struct xc_image *image, void *to, uint64_t offset, size_t size)
 {
     char *p = to;
@@ -45,7 +64,7 @@ int xc_image_read(const struct xc_image *image, void *to, uint64_t offset, size_
         return 0;
     }
     while (size > 0) {
-        ssize_t n = pread(image->fd, p, size, (off_t)offset);
+        ssize_t n = read_at(image->fd, p, size, (off_t)offset);
 
         if (n < 0 && errno == EINTR) {
             continue;
