@@ -22,6 +22,7 @@
 #define CORE_MAGIC 0xf00febedull /* of a PV domain */
 #define BATCH      512u          /* pages mapped at once: one page of the list of frames */
 #define MOST_VCPUS 4096u
+#define BOUNCE     65536u
 
 enum {
     SECTION_NULL,
@@ -88,18 +89,17 @@ static int write_failed(struct dump *d, int rc)
 
 /*
  * pwrite() from memory that may be a foreign mapping. File systems that hand our pages to a device
- * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a page of our
- * own.
+ * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a buffer.
  */
 static ssize_t write_some(int fd, const void *data, size_t size, off_t offset)
 {
-    uint8_t page[XC_PAGE_SIZE];
+    uint8_t own[BOUNCE];
     ssize_t n = pwrite(fd, data, size, offset);
 
     if (n < 0 && errno == EFAULT) {
-        size = size < sizeof(page) ? size : sizeof(page);
-        memcpy(page, data, size);
-        n = pwrite(fd, page, size, offset);
+        size = size < sizeof(own) ? size : sizeof(own);
+        memcpy(own, data, size);
+        n = pwrite(fd, own, size, offset);
     }
     return n;
 }

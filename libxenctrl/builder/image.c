@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BOUNCE 65536u
+
 int xc_progress_tell(const struct xc_progress *progress, enum xc_build_step step, uint64_t done,
                      uint64_t total)
 {
@@ -35,18 +37,17 @@ void xc_image_close(struct xc_image *image)
 
 /*
  * pread() to memory that may be a foreign mapping. File systems that hand our pages to a device
- * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a page of our
- * own.
+ * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a buffer.
  */
 static ssize_t read_at(int fd, void *to, size_t size, off_t offset)
 {
-    uint8_t page[XC_PAGE_SIZE];
+    uint8_t own[BOUNCE];
     ssize_t n = pread(fd, to, size, offset);
 
     if (n < 0 && errno == EFAULT) {
-        n = pread(fd, page, size < sizeof(page) ? size : sizeof(page), offset);
+        n = pread(fd, own, size < sizeof(own) ? size : sizeof(own), offset);
         if (n > 0) {
-            memcpy(to, page, (size_t)n);
+            memcpy(to, own, (size_t)n);
         }
     }
     return n;
