@@ -34,8 +34,9 @@ void xc_image_close(struct xc_image *image)
 }
 
 /*
- * pread(), also where the file system wants to pin @to's pages (9p, NFS, FUSE do): those of a foreign
- * mapping can't be pinned, which it says by EFAULT, and the bytes take the way through a buffer.
+ * pread(), also where the file system wants to pin @to's pages (9p, NFS, FUSE do): those of a
+ * foreign mapping can't be pinned, which it says by EFAULT, and the bytes take the way through a
+ * buffer.
  */
 static ssize_t read_some(int fd, void *to, size_t size, off_t offset)
 {
