@@ -42,7 +42,7 @@ $(B)/xc-selftest: $(XC_SELFTEST_OBJ) $(B)/libxenctrl.a
 # Unit tests, on a fake machine.
 LIBXENCTRL_TESTS := $(patsubst tests/unit/libxenctrl/test_%.c,$(B)/tests/libxenctrl-%,\
                       $(wildcard tests/unit/libxenctrl/test_*.c))
-LIBXENCTRL_FAKE  := $(B)/tests/unit/libxenctrl/fake.o $(B)/tests/unit/libxenctrl/fake_hv.o \
+LIBXENCTRL_FAKE  := $(B)/tests/unit/libxenctrl/fake.o $(B)/tests/unit/libxenctrl/fake_hv.o $(B)/tests/unit/libxenctrl/fake_sysctl.o \
                     $(B)/tests/unit/libxenctrl/kernel.o
 UNIT_TESTS += $(LIBXENCTRL_TESTS)
 

@@ -22,6 +22,7 @@
 #define CORE_MAGIC 0xf00febedull /* of a PV domain */
 #define BATCH      512u          /* pages mapped at once: one page of the list of frames */
 #define MOST_VCPUS 4096u
+#define BOUNCE     65536u
 
 enum {
     SECTION_NULL,
@@ -86,12 +87,29 @@ static int write_failed(struct dump *d, int rc)
     return xc_fail(d->h, rc, "The core dump can't be written: %s.", strerror(-rc));
 }
 
+/*
+ * pwrite() from memory that may be a foreign mapping. File systems that hand our pages to a device
+ * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a buffer.
+ */
+static ssize_t write_some(int fd, const void *data, size_t size, off_t offset)
+{
+    uint8_t own[BOUNCE];
+    ssize_t n = pwrite(fd, data, size, offset);
+
+    if (n < 0 && errno == EFAULT) {
+        size = size < sizeof(own) ? size : sizeof(own);
+        memcpy(own, data, size);
+        n = pwrite(fd, own, size, offset);
+    }
+    return n;
+}
+
 static int write_at(struct dump *d, const void *data, size_t size, uint64_t offset)
 {
     const char *p = data;
 
     while (size > 0) {
-        ssize_t n = pwrite(d->fd, p, size, (off_t)offset);
+        ssize_t n = write_some(d->fd, p, size, (off_t)offset);
 
         if (n < 0 && errno == EINTR) {
             continue;

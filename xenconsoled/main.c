@@ -324,7 +324,7 @@ int main(int argc, char **argv)
         process_daemonize();
     }
     if (options.supervise) {
-        process_supervise();
+        process_supervise(!options.interactive);
     }
     if (options.pid_file) {
         process_pidfile(options.pid_file);

@@ -166,7 +166,7 @@ int main(int argc, char **argv)
         process_daemonize();
     }
     if (o.supervise && !o.live_update) {
-        process_supervise();
+        process_supervise(o.fork);
     }
     if (o.pid_file) {
         process_pidfile(o.pid_file);

@@ -69,17 +69,23 @@ static void notify_systemd(void)
     }
 }
 
+/* Lets go of whoever's terminal or pipe this is. */
+static void close_standard_files(void)
+{
+    int null = open("/dev/null", O_RDWR);
+
+    for (int fd = 0; fd < 3 && null >= 0; fd++) {
+        dup2(null, fd);
+    }
+    if (null > 2) {
+        close(null);
+    }
+}
+
 void process_ready(bool daemonized)
 {
     if (daemonized) {
-        int null = open("/dev/null", O_RDWR);
-
-        for (int fd = 0; fd < 3 && null >= 0; fd++) {
-            dup2(null, fd);
-        }
-        if (null > 2) {
-            close(null);
-        }
+        close_standard_files();
     }
     if (ready_pipe >= 0) {
         if (write(ready_pipe, "", 1) < 0) {
@@ -127,7 +133,7 @@ static bool ended_on_purpose(int status)
     return WIFEXITED(status) || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT;
 }
 
-void process_supervise(void)
+void process_supervise(bool daemonized)
 {
     struct sigaction act = {.sa_handler = pass_on};
     unsigned quick = 0;
@@ -153,6 +159,10 @@ void process_supervise(void)
         if (ready_pipe >= 0) {
             close(ready_pipe);
             ready_pipe = -1;
+        }
+        if (daemonized) {
+            log_to_syslog(true);
+            close_standard_files();
         }
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
         }

@@ -18,8 +18,9 @@ void process_pidfile(const char *path);
 
 /*
  * Makes this process the supervisor of the one that goes on: it waits, and starts another one when
- * that has been killed. Returns in the child (again and again, a new one each time).
+ * that has been killed. Returns in the child (again and again, a new one each time). daemonized:
+ * nobody reads its standard error.
  */
-void process_supervise(void);
+void process_supervise(bool daemonized);
 
 #endif

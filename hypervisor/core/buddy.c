@@ -189,11 +189,14 @@ static bool claims_allow(const struct domain *d, uint64_t pages)
     return claimed_pages - mine + pages <= free_pages || mine >= pages;
 }
 
+#define MAX_RETRIES 10000u
+
 struct page_info *alloc_frames_for(struct domain *d, unsigned int order, unsigned int memflags)
 {
     struct cleanup c = {false, 0};
     struct page_info *pg;
     unsigned long flags;
+    unsigned int attempts = 0;
     bool retry;
 
     if (order > MAX_ORDER) {
@@ -202,7 +205,8 @@ struct page_info *alloc_frames_for(struct domain *d, unsigned int order, unsigne
     do {
         spin_lock_irqsave(&heap_lock, flags);
         pg = claims_allow(d, 1ull << order) ? find_chunk(order, memflags >> 8) : NULL;
-        retry = pg == NULL && borrowed_pages != 0;
+        /* What is being cleared just now comes back in some microseconds. */
+        retry = pg == NULL && borrowed_pages != 0 && attempts++ < MAX_RETRIES;
         if (pg != NULL) {
             unsigned int from = pg->order;
 

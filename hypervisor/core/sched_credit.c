@@ -115,21 +115,28 @@ static void burn(struct credit_vcpu *cv, s_time_t now)
     WRITE_ONCE(cv->wanted, true);
 }
 
-/* Some CPU should look for work: v has been queued on `cpu`, whose lock is held. */
-static void tickle(unsigned int cpu, const struct vcpu *v)
+/* An idle CPU where v may run shall come and take it from `cpu`. False: there is none. */
+static bool call_idler(unsigned int cpu, const struct vcpu *v)
 {
     cpumask_t idle = cpumask_and(v->sched.hard_affinity, cpumask_and(idlers, cpu_online_map));
     cpumask_t soft = cpumask_and(idle, v->sched.soft_affinity);
+    unsigned int helper = cpumask_cycle(cpu, cpumask_empty(soft) ? idle : soft);
 
+    if (helper == NR_CPUS || helper == cpu) {
+        return false;
+    }
+    /* It is called once: the next one in need calls another. */
+    clear_bit(helper, &idlers.bits);
+    cpu_raise_softirq(helper, SCHEDULE_SOFTIRQ);
+    return true;
+}
+
+/* Some CPU should look for work: v has been queued on `cpu`, whose lock is held. */
+static void tickle(unsigned int cpu, const struct vcpu *v)
+{
     if (running_priority(cpu) == PRI_IDLE) {
         cpu_raise_softirq(cpu, SCHEDULE_SOFTIRQ);
-    } else if (!cpumask_empty(soft) || !cpumask_empty(idle)) {
-        unsigned int helper = cpumask_cycle(cpu, cpumask_empty(soft) ? idle : soft);
-
-        /* One idle CPU is woken once: the next wake-up chooses another one. */
-        clear_bit(helper, &idlers.bits);
-        cpu_raise_softirq(helper, SCHEDULE_SOFTIRQ);
-    } else if (cv_of(v)->pri < running_priority(cpu)) {
+    } else if (!call_idler(cpu, v) && cv_of(v)->pri < running_priority(cpu)) {
         cpu_raise_softirq(cpu, SCHEDULE_SOFTIRQ);
     }
 }
@@ -202,8 +209,10 @@ static unsigned int credit_pick_cpu(struct vcpu *v)
 
 /* ---- choosing ---- */
 
-/* The other CPU's lock is held. The first vcpu with a better priority that may run here. */
-static struct credit_vcpu *steal_from(unsigned int other, unsigned int cpu, int pri, bool soft_only)
+/* The other CPU's lock is held. The first vcpu with a better priority that may run here; *busy: but
+ * for one that is just being switched away from. */
+static struct credit_vcpu *steal_from(unsigned int other, unsigned int cpu, int pri, bool soft_only,
+                                      bool *busy)
 {
     struct credit_cpu *cc = &per_cpu(credit_cpu, other);
     struct credit_vcpu *cv;
@@ -222,7 +231,9 @@ static struct credit_vcpu *steal_from(unsigned int other, unsigned int cpu, int 
             NOW() - v->sched.last_run_time < credit.migration_delay) {
             continue; /* its working set is still in the caches there */
         }
-        if (cpumask_test(cpu, allowed) && !v->sched.is_running) {
+        if (cpumask_test(cpu, allowed) && READ_ONCE(v->sched.is_running)) {
+            *busy = true;
+        } else if (cpumask_test(cpu, allowed)) {
             dequeue(other, cv);
             v->sched.processor = cpu;
             return cv;
@@ -249,7 +260,7 @@ static struct credit_vcpu *steal(unsigned int cpu, int pri, bool *busy)
                 *busy = true;
                 continue;
             }
-            cv = steal_from(other, cpu, pri, !hard);
+            cv = steal_from(other, cpu, pri, !hard, busy);
             spin_unlock(&per_cpu(sched_cpu, other).lock);
         }
         if (cv != NULL || hard) {
@@ -336,6 +347,9 @@ static struct task_slice credit_do_schedule(s_time_t now, bool tasklet)
     }
     set_idle(cpu, cv == NULL);
     arm_tick(cpu, now, cv == NULL);
+    if (slice.next != prev && !prev->domain->is_idle && is_queued(cv_of(prev))) {
+        (void)call_idler(cpu, prev); /* it has to wait here, perhaps not elsewhere */
+    }
     return slice;
 }
 

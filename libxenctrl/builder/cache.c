@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #define MOST_ENTRIES 8
+#define LOCK_WAIT    50000u /* us */
+#define LOCK_TRIES   2400   /* two minutes */
 
 /* The end of an entry. */
 struct trailer {
@@ -116,6 +118,20 @@ static bool open_entry(struct xc_cache *cache, struct xc_image *image)
     return true;
 }
 
+/*
+ * Wait for others who unpack, but not for ever: without the lock two do the same work, and that is
+ * all.
+ */
+static void lock_dir(int dir)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+            return;
+        }
+        (void)usleep(LOCK_WAIT);
+    }
+}
+
 bool xc_cache_find(struct xc_cache *cache, const char *dir, const struct stat *source,
                    struct xc_image *image)
 {
@@ -134,16 +150,18 @@ bool xc_cache_find(struct xc_cache *cache, const char *dir, const struct stat *s
     if (open_entry(cache, image)) {
         return true;
     }
-    (void)flock(cache->dir, LOCK_EX);
+    lock_dir(cache->dir);
     return open_entry(cache, image); /* somebody else may have unpacked it meanwhile */
 }
 
 int xc_cache_create(struct xc_cache *cache)
 {
+    static unsigned int counter;
     int fd;
 
     if (cache->dir >= 0) {
-        (void)snprintf(cache->temporary, sizeof(cache->temporary), "t-%ld", (long)getpid());
+        (void)snprintf(cache->temporary, sizeof(cache->temporary), "t-%ld-%u", (long)getpid(),
+                       __atomic_add_fetch(&counter, 1, __ATOMIC_RELAXED));
         (void)unlinkat(cache->dir, cache->temporary, 0);
         fd = openat(cache->dir, cache->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0) {
@@ -155,50 +173,62 @@ int xc_cache_create(struct xc_cache *cache)
     return fd < 0 ? -errno : fd;
 }
 
-/* Keep the entries used last; the others make room. Files of dead unpackers go too. */
-static void prune(int dir_fd)
+/* An entry that may stay. */
+struct kept {
+    char name[128];
+    struct timespec used;
+};
+
+static bool older(const struct timespec *a, const struct timespec *b)
 {
-    struct {
-        char name[128];
-        struct timespec used;
-    } keep[MOST_ENTRIES];
+    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
+}
+
+/* Keep @name; if there are too many then, remove the one that was used least recently. */
+static void keep(int dir, struct kept *list, unsigned int *n, const char *name,
+                 const struct timespec *used)
+{
+    unsigned int oldest = 0;
+
+    if (*n == MOST_ENTRIES) {
+        for (unsigned int i = 1; i < *n; i++) {
+            oldest = older(&list[i].used, &list[oldest].used) ? i : oldest;
+        }
+        if (older(used, &list[oldest].used)) {
+            (void)unlinkat(dir, name, 0);
+            return;
+        }
+        (void)unlinkat(dir, list[oldest].name, 0);
+        list[oldest] = list[--*n];
+    }
+    memcpy(list[*n].name, name, strlen(name) + 1);
+    list[(*n)++].used = *used;
+}
+
+/* Keep the entries used last, @newest among them. Files of dead unpackers go too. */
+static void prune(int dir_fd, const char *newest)
+{
+    struct timespec never_older = {.tv_sec = INT64_MAX};
+    struct kept list[MOST_ENTRIES];
     unsigned int n = 0;
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
+    struct stat st;
 
     if (dir == NULL) {
         (void)(fd >= 0 && close(fd));
         return;
     }
+    keep(dir_fd, list, &n, newest, &never_older);
     while ((entry = readdir(dir)) != NULL) {
-        unsigned int oldest = 0, i;
-        struct stat st;
-
         if (strncmp(entry->d_name, "t-", 2) == 0) {
             (void)unlinkat(dir_fd, entry->d_name, 0); /* the lock is ours: nobody is at work */
+        } else if (strncmp(entry->d_name, "k-", 2) == 0 && strcmp(entry->d_name, newest) != 0 &&
+                   strlen(entry->d_name) < sizeof(list[0].name) &&
+                   fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+            keep(dir_fd, list, &n, entry->d_name, &st.st_mtim);
         }
-        if (strncmp(entry->d_name, "k-", 2) != 0 || strlen(entry->d_name) >= sizeof(keep[0].name) ||
-            fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-            continue;
-        }
-        if (n < MOST_ENTRIES) {
-            i = n++;
-        } else {
-            for (i = 1; i < n; i++) {
-                if (keep[i].used.tv_sec < keep[oldest].used.tv_sec) {
-                    oldest = i;
-                }
-            }
-            i = oldest;
-            if (st.st_mtim.tv_sec < keep[i].used.tv_sec) {
-                (void)unlinkat(dir_fd, entry->d_name, 0);
-                continue;
-            }
-            (void)unlinkat(dir_fd, keep[i].name, 0);
-        }
-        memcpy(keep[i].name, entry->d_name, strlen(entry->d_name) + 1);
-        keep[i].used = st.st_mtim;
     }
     (void)closedir(dir);
 }
@@ -215,7 +245,7 @@ void xc_cache_publish(struct xc_cache *cache, uint64_t size, const char *format)
         fdatasync(cache->file) == 0 &&
         renameat(cache->dir, cache->temporary, cache->dir, cache->name) == 0) {
         cache->file = -1;
-        prune(cache->dir);
+        prune(cache->dir, cache->name);
     }
 }
 

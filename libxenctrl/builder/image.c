@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BOUNCE 65536u
+
 int xc_progress_tell(const struct xc_progress *progress, enum xc_build_step step, uint64_t done,
                      uint64_t total)
 {
@@ -34,19 +36,18 @@ void xc_image_close(struct xc_image *image)
 }
 
 /*
- * pread(), also where the file system wants to pin @to's pages (9p, NFS, FUSE do): those of a
- * foreign mapping can't be pinned, which it says by EFAULT, and the bytes take the way through a
- * buffer.
+ * pread() to memory that may be a foreign mapping. File systems that hand our pages to a device
+ * (9p, direct I/O) can't do that with another domain's and say EFAULT: then by way of a buffer.
  */
-static ssize_t read_some(int fd, void *to, size_t size, off_t offset)
+static ssize_t read_at(int fd, void *to, size_t size, off_t offset)
 {
-    char buffer[32768];
+    uint8_t own[BOUNCE];
     ssize_t n = pread(fd, to, size, offset);
 
     if (n < 0 && errno == EFAULT) {
-        n = pread(fd, buffer, size < sizeof(buffer) ? size : sizeof(buffer), offset);
+        n = pread(fd, own, size < sizeof(own) ? size : sizeof(own), offset);
         if (n > 0) {
-            memcpy(to, buffer, (size_t)n);
+            memcpy(to, own, (size_t)n);
         }
     }
     return n;
@@ -64,7 +65,7 @@ int xc_image_read(const struct xc_image *image, void *to, uint64_t offset, size_
         return 0;
     }
     while (size > 0) {
-        ssize_t n = read_some(image->fd, p, size, (off_t)offset);
+        ssize_t n = read_at(image->fd, p, size, (off_t)offset);
 
         if (n < 0 && errno == EINTR) {
             continue;

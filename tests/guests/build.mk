@@ -22,4 +22,8 @@ $(GT_B)/%: $(GT_B)/%.o $(GT_LIB) $(GT_B)/guest.lds
 	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ $< $(GT_LIB)
 .SECONDARY: $(GT_LIB)
 
+# One processor: every yield is a switch.
+GUEST_OPTIONS_context_switch := vcpus=1:hv=dom0_max_vcpus=3
+GUEST_OPTIONS_hypercall_fuzz := timeout=170
+
 GUEST_TESTS += $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))

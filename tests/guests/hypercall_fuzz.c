@@ -94,13 +94,14 @@ static bool left_out(unsigned int nr, const unsigned long a[5])
     case __HYPERVISOR_set_trap_table:
     case __HYPERVISOR_set_callbacks:
     case __HYPERVISOR_callback_op:
+    case __HYPERVISOR_nmi_op:
     case __HYPERVISOR_stack_switch:
     case __HYPERVISOR_console_io:
         return true;
     case __HYPERVISOR_sched_op: /* yield, and what does not exist */
         return (unsigned int)a[0] >= 1 && (unsigned int)a[0] <= 6;
-    case __HYPERVISOR_vcpu_op: /* down, on the vcpu that runs this */
-        return (unsigned int)a[0] == VCPUOP_down && (unsigned int)a[1] == 0;
+    case __HYPERVISOR_vcpu_op: /* down, on the vcpus that run this */
+        return (unsigned int)a[0] == VCPUOP_down && (unsigned int)a[1] <= 1;
     case __HYPERVISOR_set_debugreg: /* breakpoints on ourselves */
         return true;
     case __HYPERVISOR_update_va_mapping:
@@ -125,6 +126,9 @@ static struct {
 
 static bool tell(struct trap_frame *f)
 {
+    if (f->vector == 2) { /* it sends itself NMIs */
+        return true;
+    }
     print("# last hypercall %lu(%lx, %lx, %lx, %lx, %lx)\n", last.nr, last.a[0], last.a[1],
           last.a[2], last.a[3], last.a[4]);
     return false;
@@ -158,27 +162,57 @@ static unsigned long count_option(void)
     return n ? n : COUNT;
 }
 
+/* Chooses a hypercall: a number and five arguments. False: not one to be made. */
+static bool choose(unsigned int *nr, unsigned long a[5])
+{
+    *nr = (unsigned int)(guest_random() % 64);
+    for (unsigned int i = 0; i < 5; i++) {
+        a[i] = word();
+    }
+    if (guest_random() % 4) { /* plausible: a command, then pointers and counts */
+        a[0] = guest_random() % 2 ? guest_random() % 32 : address();
+        a[1] = guest_random() % 2 ? guest_random() % 4 : address();
+        a[2] = guest_random() % 2 ? guest_random() % 8 : address();
+        a[3] = 0x7ff0;
+    }
+    return !left_out(*nr, a);
+}
+
+static volatile bool stop;
+static volatile unsigned long other_made;
+
+/* A second vcpu does the same at the same time, with the memory that the first one fills. */
+static void other_vcpu(void)
+{
+    while (!stop) {
+        unsigned long a[5];
+        unsigned int nr;
+
+        if (choose(&nr, a)) {
+            (void)hypercall5(nr, a[0], a[1], a[2], a[3], a[4]);
+            other_made++;
+        }
+    }
+    for (;;) {
+        pause_cpu();
+    }
+}
+
 static void test_single(unsigned long n)
 {
     unsigned long made = 0, succeeded = 0;
 
     for (unsigned long i = 0; i < n; i++) {
-        unsigned int nr = (unsigned int)(guest_random() % 64);
-        unsigned long a[5] = {word(), word(), word(), word(), word()};
+        unsigned long a[5];
+        unsigned int nr;
 
-        if (guest_random() % 4) { /* plausible: a command, then pointers and counts */
-            a[0] = guest_random() % 2 ? guest_random() % 32 : address();
-            a[1] = guest_random() % 2 ? guest_random() % 4 : address();
-            a[2] = guest_random() % 2 ? guest_random() % 8 : address();
-            a[3] = 0x7ff0;
-        }
         if (i % 256 == 0) {
             fill_scratch();
             if (!still_myself()) {
                 tap_bail_out("changed by call %lu", i);
             }
         }
-        if (left_out(nr, a)) {
+        if (!choose(&nr, a)) {
             continue;
         }
         made++;
@@ -248,6 +282,11 @@ void test_main(void)
     }
     test_registers();
     trap_hook = tell;
-    test_single(n);
-    test_multicall(n / 64);
+    test_single(n / 2);
+    test_multicall(n / 128);
+    tap_is(start_vcpu(1, other_vcpu), 0, "a second vcpu joins in");
+    test_single(n / 2);
+    test_multicall(n / 128);
+    stop = true;
+    tap_ok(other_made > 0, "it made %lu", other_made);
 }

@@ -26,7 +26,7 @@ memory=256
 vcpus=1
 '''
 START = """set -e
-mountpoint -q /proc/xen || mount -t xenfs xenfs /proc/xen
+[ -e /proc/xen/xsd_port ] || mount -t xenfs xenfs /proc/xen
 mkdir -p /run/xen /run/xenstored /run/lock /var/log/xen /var/lib/xen
 ps | grep -q '[/]usr/sbin/xenstored' || /opt/ours/xenstored --supervise --pid-file /run/xenstored/pid
 ps | grep -q '[/]usr/sbin/xenconsoled' || /opt/ours/xenconsoled --supervise --log=all --pid-file /run/xenconsoled.pid

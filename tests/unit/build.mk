@@ -7,3 +7,8 @@ $(B)/tests/unit/page_type: tests/unit/page_type.c hypervisor/core/page_type.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) $(HV_TEST_FLAGS) -Ihypervisor/x86/include -o $@ $< -lcmocka -lpthread
 UNIT_TESTS += $(B)/tests/unit/page_type
+
+$(B)/tests/unit/decode: tests/unit/decode.c hypervisor/x86/pv/decode.c
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(HV_TEST_FLAGS) -o $@ $< -lcmocka
+UNIT_TESTS += $(B)/tests/unit/decode

@@ -154,6 +154,9 @@ static int each_string(struct reader *rd, const struct option *opt, const struct
     const struct value *only = v;
     bool list = v->type == VALUE_LIST;
 
+    if (v->type == VALUE_STRING && v->string[0] == '\0') {
+        return 0; /* "disk=" on the command line: none */
+    }
     for (size_t i = 0; i < (list ? v->count : 1); i++) {
         const struct value *item = list ? v->items[i] : only;
 

@@ -28,7 +28,8 @@ struct fake_domain {
     uint64_t pinned, hypercall_page;   /* frames, 0: none */
     uint32_t address_size;
     uint32_t nr_leaves; /* of its CPUID policy */
-    uint32_t ports;     /* allocated so far */
+    xen_cpuid_leaf_t leaves[4];
+    uint32_t ports; /* allocated so far */
     uint32_t port_remote[8];
     bool has_context;
     struct vcpu_guest_context context;

@@ -18,18 +18,12 @@
 #include <xen/sched.h>
 #include <xen/version.h>
 
-/* Memory that a hypercall points to. */
-static void *guest(uint64_t at, size_t size)
+void *fake_guest(uint64_t at, size_t size)
 {
     if (!fake_in_buffer(at, size)) {
         fail_msg("a hypercall points to %zu bytes that aren't in a hypercall buffer", size);
     }
     return (void *)(uintptr_t)at;
-}
-
-static void *guest_handle(const void *p, size_t size)
-{
-    return guest((uintptr_t)p, size);
 }
 
 static void record(uint32_t op, const void *arg, size_t size)
@@ -96,7 +90,7 @@ static long destroy_domain(uint32_t domid)
     return 0;
 }
 
-static void get_info(uint32_t domid, struct xen_domctl_getdomaininfo *info)
+void fake_get_info(uint32_t domid, struct xen_domctl_getdomaininfo *info)
 {
     const struct fake_domain *f = &fake.domains[domid];
 
@@ -178,7 +172,7 @@ static long domctl_on(struct xen_domctl *d, struct fake_domain *f)
                    ? 0
                    : -EINVAL;
     case XEN_DOMCTL_getdomaininfo:
-        get_info(d->domain, &d->u.getdomaininfo);
+        fake_get_info(d->domain, &d->u.getdomaininfo);
         return 0;
     case XEN_DOMCTL_setvcpucontext:
     case XEN_DOMCTL_getvcpucontext:
@@ -188,7 +182,9 @@ static long domctl_on(struct xen_domctl *d, struct fake_domain *f)
         return affinity(d);
     case XEN_DOMCTL_set_cpu_policy:
         f->nr_leaves = d->u.cpu_policy.nr_leaves;
-        (void)guest_handle(d->u.cpu_policy.leaves.p, f->nr_leaves * sizeof(xen_cpuid_leaf_t));
+        assert_in_range(f->nr_leaves, 1, 4);
+        memcpy(f->leaves, guest_handle(d->u.cpu_policy.leaves.p, f->nr_leaves * sizeof(*f->leaves)),
+               f->nr_leaves * sizeof(*f->leaves));
         return 0;
     default:
         return 0;
@@ -197,7 +193,7 @@ static long domctl_on(struct xen_domctl *d, struct fake_domain *f)
 
 static long do_domctl(uint64_t at)
 {
-    struct xen_domctl *d = guest(at, sizeof(*d));
+    struct xen_domctl *d = fake_guest(at, sizeof(*d));
 
     if (d->interface_version != XEN_DOMCTL_INTERFACE_VERSION) {
         return -EACCES;
@@ -211,122 +207,12 @@ static long do_domctl(uint64_t at)
     }
     if (domain(d->domain) == NULL) {
         if (d->cmd == XEN_DOMCTL_getdomaininfo && d->domain < FAKE_DOMAINS) {
-            get_info(0, &d->u.getdomaininfo); /* another one, as Xen does */
+            fake_get_info(0, &d->u.getdomaininfo); /* another one, as Xen does */
             return 0;
         }
         return -ESRCH;
     }
     return domctl_on(d, domain(d->domain));
-}
-
-static long list_domains(struct xen_sysctl_getdomaininfolist *l)
-{
-    struct xen_domctl_getdomaininfo *to = guest_handle(l->buffer.p, l->max_domains * sizeof(*to));
-    uint32_t n = 0;
-
-    for (uint32_t i = l->first_domain; i < FAKE_DOMAINS && n < l->max_domains; i++) {
-        if (fake.domains[i].exists) {
-            get_info(i, &to[n++]);
-        }
-    }
-    l->num_domains = n;
-    return 0;
-}
-
-static long cpu_policy(struct xen_sysctl_cpu_policy *p)
-{
-    xen_cpuid_leaf_t *leaves;
-
-    if (p->leaves.p == NULL) {
-        p->nr_leaves = 4;
-        return 0;
-    }
-    leaves = guest_handle(p->leaves.p, p->nr_leaves * sizeof(*leaves));
-    leaves[0] = (xen_cpuid_leaf_t){.leaf = 1, .d = 1};
-    leaves[1] = (xen_cpuid_leaf_t){.leaf = 0x80000001, .c = 2};
-    leaves[2] = (xen_cpuid_leaf_t){.leaf = 0x80000007, .d = 0x100};
-    p->nr_leaves = 3;
-    return 0;
-}
-
-static long sysctl_list(struct xen_sysctl *s)
-{
-    switch (s->cmd) {
-    case XEN_SYSCTL_getdomaininfolist:
-        return list_domains(&s->u.getdomaininfolist);
-    case XEN_SYSCTL_cputopoinfo:
-        if (s->u.cputopoinfo.cputopo.p != NULL) {
-            struct xen_sysctl_cputopo *t =
-                guest_handle(s->u.cputopoinfo.cputopo.p, s->u.cputopoinfo.num_cpus * sizeof(*t));
-
-            t[0] = (struct xen_sysctl_cputopo){0, 0, 0};
-            t[1] = (struct xen_sysctl_cputopo){1, 0, 0};
-        }
-        s->u.cputopoinfo.num_cpus = 2;
-        return 0;
-    case XEN_SYSCTL_numainfo:
-        if (s->u.numainfo.meminfo.p != NULL) {
-            struct xen_sysctl_meminfo *m = guest_handle(s->u.numainfo.meminfo.p, sizeof(*m));
-
-            *m = (struct xen_sysctl_meminfo){128 << 20, 64 << 20};
-            *(uint32_t *)guest_handle(s->u.numainfo.distance.p, 4) = 10;
-        }
-        s->u.numainfo.num_nodes = 1;
-        return 0;
-    case XEN_SYSCTL_getcpuinfo:
-        ((struct xen_sysctl_cpuinfo *)guest_handle(s->u.getcpuinfo.info.p, 16))[1].idletime = 77;
-        s->u.getcpuinfo.nr_cpus = 2;
-        return 0;
-    case XEN_SYSCTL_readconsole: {
-        char *to = guest_handle(s->u.readconsole.buffer.p, s->u.readconsole.count);
-        uint32_t n = (uint32_t)strlen(fake.console) - s->u.readconsole.index;
-
-        n = n < s->u.readconsole.count ? n : s->u.readconsole.count;
-        memcpy(to, fake.console + s->u.readconsole.index, n);
-        s->u.readconsole.count = n;
-        s->u.readconsole.index += n;
-        return 0;
-    }
-    default:
-        return -ENOSYS;
-    }
-}
-
-static long do_sysctl(uint64_t at)
-{
-    struct xen_sysctl *s = guest(at, sizeof(*s));
-
-    if (s->interface_version != XEN_SYSCTL_INTERFACE_VERSION) {
-        return -EACCES;
-    }
-    fake.sysctl = *s;
-    if (fake.result != 0) {
-        return fake.result;
-    }
-    switch (s->cmd) {
-    case XEN_SYSCTL_sched_id:
-        s->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
-        return 0;
-    case XEN_SYSCTL_physinfo:
-        s->u.physinfo.nr_cpus = 2;
-        s->u.physinfo.max_cpu_id = 1;
-        s->u.physinfo.total_pages = FAKE_FRAMES;
-        s->u.physinfo.free_pages = fake.free_frames;
-        return 0;
-    case XEN_SYSCTL_get_cpu_policy:
-        return cpu_policy(&s->u.cpu_policy);
-    case XEN_SYSCTL_get_cpu_featureset:
-        ((uint32_t *)guest_handle(s->u.cpu_featureset.features.p, 4))[0] = 1u << 28;
-        return 0;
-    case XEN_SYSCTL_availheap:
-        s->u.availheap.avail_bytes = fake.free_frames * 4096;
-        return 0;
-    case XEN_SYSCTL_scheduler_op:
-    case XEN_SYSCTL_debug_keys:
-        return 0;
-    default:
-        return sysctl_list(s);
-    }
 }
 
 static long populate(struct xen_memory_reservation *r, struct fake_domain *f)
@@ -352,7 +238,7 @@ static long populate(struct xen_memory_reservation *r, struct fake_domain *f)
 
 static long reservation(uint32_t cmd, uint64_t at)
 {
-    struct xen_memory_reservation *r = guest(at, sizeof(*r));
+    struct xen_memory_reservation *r = fake_guest(at, sizeof(*r));
     struct fake_domain *f = domain(r->domid);
 
     record(cmd, r, sizeof(*r));
@@ -380,7 +266,7 @@ static long do_memory_op(uint32_t cmd, uint64_t at)
 
     switch (cmd) {
     case XENMEM_set_memory_map:
-        map = guest(at, sizeof(*map));
+        map = fake_guest(at, sizeof(*map));
         if (domain(map->domid) == NULL) {
             return -ESRCH;
         }
@@ -390,17 +276,17 @@ static long do_memory_op(uint32_t cmd, uint64_t at)
     case XENMEM_maximum_ram_page:
         return FAKE_FRAMES - 1;
     case XENMEM_maximum_gpfn:
-        record(cmd, guest(at, 2), 2);
+        record(cmd, fake_guest(at, 2), 2);
         return 4095;
     case XENMEM_machphys_mfn_list: {
-        struct xen_machphys_mfn_list *l = guest(at, sizeof(*l));
+        struct xen_machphys_mfn_list *l = fake_guest(at, sizeof(*l));
 
         ((xen_pfn_t *)guest_handle(l->extent_start.p, l->max_extents * 8))[0] = 99;
         l->nr_extents = 1;
         return 0;
     }
     case XENMEM_exchange: {
-        struct xen_memory_exchange *x = guest(at, sizeof(*x));
+        struct xen_memory_exchange *x = fake_guest(at, sizeof(*x));
 
         record(cmd, x, sizeof(*x));
         ((xen_pfn_t *)guest_handle(x->out.extent_start.p, 8))[0] = 4096;
@@ -413,7 +299,7 @@ static long do_memory_op(uint32_t cmd, uint64_t at)
 
 static long do_event_channel_op(uint32_t cmd, uint64_t at)
 {
-    struct evtchn_alloc_unbound *a = guest(at, sizeof(*a));
+    struct evtchn_alloc_unbound *a = fake_guest(at, sizeof(*a));
     struct fake_domain *f = domain(a->dom);
 
     record(cmd, a, sizeof(*a));
@@ -424,7 +310,7 @@ static long do_event_channel_op(uint32_t cmd, uint64_t at)
         f->port_remote[f->ports % 8] = a->remote_dom;
         a->port = ++f->ports;
     } else if (cmd == EVTCHNOP_status) {
-        struct evtchn_status *s = guest(at, sizeof(*s));
+        struct evtchn_status *s = fake_guest(at, sizeof(*s));
 
         s->status = EVTCHNSTAT_interdomain;
         s->vcpu = 1;
@@ -436,7 +322,7 @@ static long do_event_channel_op(uint32_t cmd, uint64_t at)
 
 static long do_mmuext_op(uint64_t at, uint64_t count, uint64_t domid)
 {
-    struct mmuext_op *op = guest(at, sizeof(*op));
+    struct mmuext_op *op = fake_guest(at, sizeof(*op));
     struct fake_domain *f = domain((uint32_t)domid);
 
     assert_int_equal(count, 1);
@@ -454,10 +340,10 @@ static long do_xen_version(uint32_t cmd, uint64_t at)
     case XENVER_version:
         return 4 << 16 | 17;
     case XENVER_extraversion:
-        (void)snprintf(guest(at, 16), 16, ".5");
+        (void)snprintf(fake_guest(at, 16), 16, ".5");
         return 0;
     case XENVER_capabilities:
-        (void)snprintf(guest(at, 1024), 1024, "xen-3.0-x86_64");
+        (void)snprintf(fake_guest(at, 1024), 1024, "xen-3.0-x86_64");
         return 0;
     case XENVER_pagesize:
         return 4096;
@@ -468,7 +354,7 @@ static long do_xen_version(uint32_t cmd, uint64_t at)
 
 static long do_grant_table_op(uint32_t cmd, uint64_t at)
 {
-    struct gnttab_setup_table *s = guest(at, sizeof(*s));
+    struct gnttab_setup_table *s = fake_guest(at, sizeof(*s));
 
     assert_int_equal(cmd, GNTTABOP_setup_table);
     if (domain(s->dom) == NULL) {
@@ -486,7 +372,7 @@ long fake_hypercall(const struct privcmd_hypercall *c)
     case __HYPERVISOR_domctl:
         return do_domctl(c->arg[0]);
     case __HYPERVISOR_sysctl:
-        return do_sysctl(c->arg[0]);
+        return fake_sysctl(c->arg[0]);
     case __HYPERVISOR_memory_op:
         return do_memory_op(cmd, c->arg[1]);
     case __HYPERVISOR_event_channel_op:
@@ -498,10 +384,10 @@ long fake_hypercall(const struct privcmd_hypercall *c)
     case __HYPERVISOR_grant_table_op:
         return do_grant_table_op(cmd, c->arg[1]);
     case __HYPERVISOR_sched_op:
-        record(cmd, guest(c->arg[1], 8), 8);
+        record(cmd, fake_guest(c->arg[1], 8), 8);
         return cmd == SCHEDOP_watchdog ? 5 : 0;
     case __HYPERVISOR_hvm_op: {
-        struct xen_hvm_param *p = guest(c->arg[1], sizeof(*p));
+        struct xen_hvm_param *p = fake_guest(c->arg[1], sizeof(*p));
 
         record(cmd, p, sizeof(*p));
         p->value = cmd == HVMOP_get_param ? 0x1234 : p->value;

@@ -278,6 +278,41 @@ static void test_host(void **state)
     assert_int_equal(fake.sysctl.u.debug_keys.nr_keys, 2);
 }
 
+static void test_counters_and_pools(void **state)
+{
+    struct xc_perf_counter *counters;
+    struct xc_cpupool_info pool;
+    uint8_t map[1];
+
+    assert_int_equal(xc_host_perfc(h, &counters), 2);
+    assert_int_equal(strlen(counters[0].name), 80);
+    assert_int_equal(counters[0].count, 2);
+    assert_int_equal(counters[0].values[1], 11);
+    assert_string_equal(counters[1].name, "second");
+    assert_int_equal(counters[1].count, 1);
+    assert_int_equal(counters[1].values[0], 12);
+    free(counters);
+    assert_int_equal(xc_host_perfc_reset(h), 0);
+    assert_int_equal(fake.sysctl.u.perfc_op.cmd, XEN_SYSCTL_PERFCOP_reset);
+    assert_int_equal(xc_cpupool_get_info(h, 0, &pool, map, 1), 0);
+    assert_int_equal(pool.scheduler, XC_SCHED_CREDIT);
+    assert_int_equal(pool.nr_domains, 4);
+    assert_int_equal(map[0], 3);
+    assert_int_equal(xc_cpupool_get_info(h, 1, &pool, map, 1), -ENOENT);
+}
+
+/* A PV guest sees the machine's topology, and no promise of an invariant time stamp counter. */
+static void test_cpu_policy(void **state)
+{
+    const xen_cpuid_leaf_t *leaves = fake.domains[3].leaves;
+
+    assert_int_equal(xc_domain_default_cpu_policy(h, 3), 0);
+    assert_int_equal(fake.domains[3].nr_leaves, 3);
+    assert_int_equal(leaves[0].d, 1 | 1u << 28); /* the machine has HTT */
+    assert_int_equal(leaves[1].c, 0);            /* but not CMP_LEGACY */
+    assert_int_equal(leaves[2].d, 0);
+}
+
 static void test_console(void **state)
 {
     uint32_t index = 0;
@@ -393,10 +428,15 @@ static void test_buffers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_life),      TEST(test_create), TEST(test_permissions), TEST(test_hvm_params),
-        TEST(test_info),      TEST(test_list),   TEST(test_huge_domids), TEST(test_vcpus),
-        TEST(test_scheduler), TEST(test_host),   TEST(test_console),     TEST(test_memory),
-        TEST(test_sentences), TEST(test_open),   TEST(test_buffers),
+        TEST(test_life),        TEST(test_create),
+        TEST(test_permissions), TEST(test_hvm_params),
+        TEST(test_info),        TEST(test_list),
+        TEST(test_huge_domids), TEST(test_vcpus),
+        TEST(test_scheduler),   TEST(test_host),
+        TEST(test_console),     TEST(test_memory),
+        TEST(test_sentences),   TEST(test_open),
+        TEST(test_buffers),     TEST(test_counters_and_pools),
+        TEST(test_cpu_policy),
     };
 
     return cmocka_run_group_tests_name("libxenctrl/calls", tests, NULL, NULL);
