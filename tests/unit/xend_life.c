@@ -8,6 +8,7 @@
 #include "xend/lib/sxp.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -332,6 +333,27 @@ static void test_no_backend_driver(void **state)
     assert_clean();
 }
 
+static void *create_slowly(void *arg)
+{
+    env_fails(ECANCELED, "destroyed while it was built", "xend.domain.create",
+              env_args("v", env_config("name='z'\nmemory=32")));
+    return NULL;
+}
+
+static void test_cancel(void **state)
+{
+    pthread_t thread;
+
+    fake_hv()->build_ms = 5000;
+    pthread_create(&thread, NULL, create_slowly, NULL);
+    env_until(exists("z") && fake_guests() == 1);
+    destroy("z");
+    pthread_join(thread, NULL);
+    fake_hv()->build_ms = 0;
+    assert_false(exists("z"));
+    assert_clean();
+}
+
 static void test_stored(void **state)
 {
     env_do("xend.domain.new", env_args("v", env_config("name='s'\nmemory=32\nautostart=1")));
@@ -402,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_hotplug),
         cmocka_unit_test(test_unwilling_guest),
         cmocka_unit_test(test_no_backend_driver),
+        cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_destroyed_by_another),
     };
