@@ -27,3 +27,12 @@ GUEST_OPTIONS_context_switch := vcpus=1:hv=dom0_max_vcpus=3
 GUEST_OPTIONS_hypercall_fuzz := timeout=170
 
 GUEST_TESTS += $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
+
+# Measuring kernels for bench/run, with the same runtime.
+GT_BENCHES := $(patsubst bench/guests/%.c,%,$(wildcard bench/guests/*.c))
+$(B)/bench/guests/%.o: bench/guests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) -c -o $@ $<
+$(GT_BENCHES:%=$(B)/bench/guests/%): $(B)/bench/guests/%: $(B)/bench/guests/%.o $(GT_LIB) $(GT_B)/guest.lds
+	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ $< $(GT_LIB)
+BENCH_GUESTS += $(GT_BENCHES:%=$(B)/bench/guests/%)
