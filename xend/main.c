@@ -4,6 +4,7 @@
  * Read next: api.c (what can be asked), life.h (what then happens), record.h (why xend may be
  * killed at any moment), domain.h (who may change what).
  */
+#include "network/mode.h"
 #include "xend/events.h"
 #include "xend/http.h"
 #include "xend/lib/alloc.h"
@@ -121,6 +122,7 @@ static int run(struct error *err)
     if (rc != 0) {
         return rc;
     }
+    net_set_bridge(settings.bridge);
     loop_block_signals();
     rc = recover(err);
     if (rc != 0) {
