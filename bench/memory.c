@@ -1,6 +1,7 @@
-/* Prints what the hypervisor keeps for itself, in KiB: all the machine's memory less what domains own and what is
- * free. Runs in Domain 0; asks through privcmd, with the interface of <xen/sysctl.h> and <xen/domctl.h>, so that the
- * same program measures every hypervisor that has it. */
+/* Prints what the hypervisor keeps for itself, in KiB: all the machine's memory less what domains
+ * own and what is free. Runs in Domain 0; asks through privcmd, with the interface of
+ * <xen/sysctl.h> and <xen/domctl.h>, so that the same program measures every hypervisor that has
+ * it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -53,7 +54,8 @@ static int domain_pages(int fd, void *buffer, uint64_t *pages)
 int main(void)
 {
     int fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
-    void *buffer = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    void *buffer =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     xen_sysctl_t *op = buffer;
     uint64_t total, unused, owned;
 
