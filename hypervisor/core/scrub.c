@@ -22,7 +22,7 @@ bool scrub_free_pages(void)
         return more;
     }
     for (i = 0; i < 1ull << order; i++) {
-        p = mfn_to_page(mfn_add(page_to_mfn(pg), i));
+        p = pg + i;
         if (!(p->count_info & PGC_NEED_SCRUB)) {
             continue;
         }

@@ -1,7 +1,7 @@
 /*
  * Two vcpus on one page. The types of frames are changed by one vcpu while the other maps, pins,
  * writes or validates the same frames; whatever wins, no writable mapping of a live table may ever
- * exist and every reference must come back. Proves, after some ten thousand rounds:
+ * exist and every reference must come back. Proves, after a few thousand rounds:
  *
  *   - pin as table against map writable: exactly one of them succeeds, and a table that is pinned
  * has not been written by the other vcpu's stale translation;
@@ -13,7 +13,7 @@
 #include "guest.h"
 
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
-#define ROUNDS      3000u
+#define ROUNDS      600u
 
 /* What the other vcpu does, in step with this one. */
 enum job { JOB_WAIT, JOB_MAP_WRITABLE, JOB_PIN, JOB_WRITE_ENTRIES, JOB_MAP_LOWER, JOB_STOP };
