@@ -1,5 +1,6 @@
-/* The first program of a Domain 0 whose boot is measured: prints the time stamp counter, which counts from the start
- * of the emulated machine, and powers the machine off. Started by bench/run as the ramdisk's /init. */
+/* The first program of a Domain 0 whose boot is measured: prints the time stamp counter, which
+ * counts from the start of the emulated machine, and powers the machine off. Started by bench/run
+ * as the ramdisk's /init. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>

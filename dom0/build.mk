@@ -37,11 +37,23 @@ KERNEL     ?= 6.1
 IMAGE      ?= small
 VCPUS      ?= 2
 MEMORY     ?= 4096
+DOM0_MEM   ?= 1536M
+DEMO       ?= yes
 RUN        ?=
+
+# The demo: two guests, started by xm when Domain 0 is up (dom0/demo). DEMO=no leaves them out.
+$(B)/demo-%.raw: dom0/demo dom0/image dom0/modules.txt $(shell find dom0/root -type f)
+	dom0/demo --kernel $* --output $@
+
+ifeq ($(DEMO) $(IMAGE) $(filter none,$(HYPERVISOR)),yes small )
+RUN_DEMO  = $(B)/demo-$(KERNEL).raw
+RUN_EXTRA = --disk $(RUN_DEMO) --linux-options hospes.demo --dom0-mem $(DOM0_MEM) \
+            $(addprefix --disk snapshot:,$(wildcard $(HOSPES_CACHE)/disks/domu.raw))
+endif
 
 .PHONY: run
 run:
 	@$(MAKE) --no-print-directory $(if $(filter debian,$(IMAGE)),setup-disks,setup)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(RUN_DEMO)
 	@$(PYTHON) tests/system/vm.py --interactive --hypervisor $(HYPERVISOR) --kernel $(KERNEL) --image $(IMAGE) \
-	    --vcpus $(VCPUS) --memory $(MEMORY) $(RUN)
+	    --vcpus $(VCPUS) --memory $(MEMORY) $(RUN_EXTRA) $(RUN)

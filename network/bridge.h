@@ -2,8 +2,7 @@
  * Network interfaces of Domain 0 through netlink: what a guest's card needs to be on a bridge.
  *
  * No shell and no bridge-utils. Every call opens its own netlink socket, so any thread may call.
- * This is the built-in "bridge" mode's part for one card; taking the machine's own interface into a
- * bridge is another file's work (mode.h).
+ * What a card's configuration asks for is decided in mode.c.
  */
 #ifndef NETWORK_BRIDGE_H
 #define NETWORK_BRIDGE_H

@@ -7,7 +7,7 @@
  */
 #include "xend/attach.h"
 
-#include "network/bridge.h"
+#include "network/mode.h"
 #include "xend/admission.h"
 #include "xend/events.h"
 #include "xend/lib/alloc.h"
@@ -107,9 +107,7 @@ static int attach_vif(struct session *s, struct domain *d, const struct value *s
         vif.mac = vif_default_mac(d->rec.cfg.uuid, dev.id);
     }
     rc = check_mac(d, &vif, err);
-    if (rc == 0 && vif.bridge != NULL) {
-        rc = net_check_bridge(vif.bridge, err);
-    }
+    rc = rc ? rc : net_check(&vif, err);
     if (rc == 0 && d->rec.domid >= 0) {
         rc = vif_add(s, d, &vif, dev.id, err);
         rc = rc ? rc : device_wait_backend(s, d, dev, err);

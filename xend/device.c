@@ -26,8 +26,7 @@ static int write_folder(struct xsc *xs, uint32_t tx, const char *folder, int own
     for (; rc == 0 && *pairs != NULL; pairs += 2) {
         auto_str path = xprintf("%s/%s", folder, pairs[0]);
 
-        rc = xsc_write_str(xs, tx, path, pairs[1]);
-        rc = rc ? rc : tree_perms(xs, tx, path, owner, reader);
+        rc = xsc_write_str(xs, tx, path, pairs[1]); /* inherits the folder's permissions */
     }
     return rc;
 }

@@ -150,8 +150,11 @@ static int by_name(const void *a, const void *b)
 
 static bool listed(const struct domain *d, const struct xc_domain_info *infos, int n)
 {
-    for (int i = 0; i < n && d->rec.domid >= 0; i++) {
-        if ((int)infos[i].domid == d->rec.domid) {
+    char uuid[DOMCFG_UUID_BYTES];
+
+    for (int i = 0; i < n; i++) {
+        uuid_format(infos[i].uuid, uuid);
+        if (strcmp(uuid, d->rec.cfg.uuid) == 0) {
             return true;
         }
     }
@@ -182,6 +185,7 @@ static size_t halted_ones(const struct xc_domain_info *infos, int nr_infos, stru
     return n;
 }
 
+/* By UUID: one that is being built has a number already that its record does not know yet. */
 static struct domain *known_as(const struct xc_domain_info *info)
 {
     char uuid[DOMCFG_UUID_BYTES];
@@ -189,10 +193,7 @@ static struct domain *known_as(const struct xc_domain_info *info)
 
     uuid_format(info->uuid, uuid);
     domains_lock();
-    d = domains_find_domid((int)info->domid);
-    if (d != NULL && strcmp(d->rec.cfg.uuid, uuid) != 0) {
-        d = NULL;
-    }
+    d = domains_find_uuid(uuid);
     if (d != NULL) {
         d->refs++;
     }

@@ -3,7 +3,7 @@
  */
 #include "xend/life.h"
 
-#include "network/bridge.h"
+#include "network/mode.h"
 #include "xend/admission.h"
 #include "xend/build.h"
 #include "xend/disks.h"
@@ -33,7 +33,7 @@ static void choose(struct domain_config *cfg)
     }
 }
 
-/* What needs no lock: the bridges are there. */
+/* What needs no lock: the cards' modes and bridges are there. */
 static int check_vifs(const struct domain_config *cfg, struct error *err)
 {
     int rc = 0;
@@ -46,12 +46,8 @@ static int check_vifs(const struct domain_config *cfg, struct error *err)
             rc = fail(err, EOPNOTSUPP,
                       "A network card asks for a backend in %s: only Domain 0 serves cards so far.",
                       vif->backend);
-        } else if (vif->bridge != NULL) {
-            rc = net_check_bridge(vif->bridge, err);
         } else {
-            auto_str bridge = NULL;
-
-            rc = net_default_bridge(&bridge, err);
+            rc = net_check(vif, err);
         }
     }
     return rc;
@@ -315,7 +311,11 @@ int life_destroy(struct session *s, struct domain *d, struct error *err)
     if (rc != 0) {
         return rc;
     }
-    if (d->rec.phase == PHASE_HALTED || (!d->foreign && domains_find_known(d) == NULL)) {
+    if (!d->foreign && domains_find_known(d) == NULL) {
+        domain_end(d); /* its creation was under way and has undone itself */
+        return 0;
+    }
+    if (d->rec.phase == PHASE_HALTED) {
         rc = fail(err, ESRCH, "The domain %s is not running.", domain_name(d));
     } else {
         rc = domain_set_phase(d, PHASE_STOPPING, err);

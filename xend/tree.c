@@ -58,9 +58,10 @@ static void put(struct writer *w, enum who who, const char *name, const char *fm
     va_end(ap);
     w->rc = xsc_write_str(w->xs, w->tx, path, value);
     free(value);
-    if (w->rc == 0) {
-        w->rc = who == GUEST ? tree_perms(w->xs, w->tx, path, w->domid, w->domid)
-                             : tree_perms(w->xs, w->tx, path, 0, w->domid);
+    if (w->rc == 0 && who == GUEST) {
+        w->rc = tree_perms(w->xs, w->tx, path, w->domid, w->domid);
+    } else if (w->rc == 0 && name[0] == '\0') {
+        w->rc = tree_perms(w->xs, w->tx, path, 0, w->domid); /* what comes below inherits it */
     }
 }
 

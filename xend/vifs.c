@@ -6,7 +6,7 @@
  */
 #include "xend/device.h"
 
-#include "network/bridge.h"
+#include "network/mode.h"
 #include "xend/lib/alloc.h"
 
 #include <inttypes.h>
@@ -60,7 +60,7 @@ int vif_add(struct session *s, struct domain *d, const struct vif_spec *vif, uin
     add(&back, "ip", vif->ip);
     add(&back, "vifname", vif->vifname);
     add(&back, "rate", rate);
-    add(&back, "script", vif->script ? vif->script : "vif-bridge");
+    add(&back, "script", vif->script ? vif->script : NET_DEFAULT_SCRIPT);
     return device_write(s, d->rec.domid, dev, front.list, back.list, err);
 }
 
@@ -69,12 +69,8 @@ int vif_attach(struct session *s, struct domain *d, const struct vif_spec *vif, 
 {
     auto_str ifname = xprintf("vif%d.%u", d->rec.domid, id);
     auto_str status = xprintf("/local/domain/0/backend/vif/%d/%u/hotplug-status", d->rec.domid, id);
-    auto_str bridge = xstrdup(vif->bridge);
-    struct net_attach attach = {.ifname = ifname, .rename = vif->vifname};
-    int rc = bridge == NULL ? net_default_bridge(&bridge, err) : 0;
+    int rc = net_online(vif, ifname, err);
 
-    attach.bridge = bridge;
-    rc = rc ? rc : net_attach(&attach, err);
     if (rc != 0) {
         return rc;
     }

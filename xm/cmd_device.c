@@ -54,7 +54,7 @@ int cmd_block_attach(struct args *args)
 
 int cmd_network_attach(struct args *args)
 {
-    struct vif_spec vif = {NULL};
+    struct vif_spec vif = {.mac = NULL};
     struct error err = {0};
     struct value *sxp;
     int rc = args_done(args);

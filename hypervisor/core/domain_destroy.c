@@ -38,7 +38,14 @@ static void relinquish_xen_pages(struct domain *d)
  */
 static void stop_domain(struct domain *d)
 {
+    struct vcpu *v;
+
     domain_pause(d);
+    for_each_vcpu (d, v) {
+        vcpu_set_periodic_timer(v, 0);
+        timer_stop(&v->singleshot_timer);
+        timer_stop(&v->poll_timer);
+    }
     spin_lock(&d->lock);
     d->is_dying = DOMDYING_DYING;
     spin_unlock(&d->lock);

@@ -88,7 +88,8 @@ void on_cpus(cpumask_t cpus, void (*fn)(void *), void *data, bool wait)
     unsigned long flags = local_irq_save();
 
     (void)wait;
-    for_each_cpu_in (cpu, cpus) {
+    for_each_cpu_in(cpu, cpus)
+    {
         fake_cpu = cpu;
         fn(data);
     }

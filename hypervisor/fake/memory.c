@@ -1,4 +1,5 @@
-/* fake: the played memory: one block of the host's, with a frame table. Read include/fake.h first. */
+/* fake: the played memory: one block of the host's, with a frame table. Read include/fake.h first.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,8 +46,8 @@ mfn_t virt_to_mfn(const void *va)
 /* What was in memory before: nothing may rely on zeros. */
 void fake_init_memory(void)
 {
-    ram = mmap(NULL, FAKE_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE,
-               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ram = mmap(NULL, FAKE_FRAMES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+               -1, 0);
     if (ram == MAP_FAILED) {
         abort();
     }

@@ -49,8 +49,10 @@ static long poll_ports(const struct sched_poll *poll)
     set_bit(v->vcpu_id, d->evtchn.poll_mask);
     smp_mb();
 
-    /* An event for the vcpu itself may have come before VPF_BLOCKED was set. */
-    rc = vcpu_event_delivery_pending(v) || !test_bit(v->vcpu_id, d->evtchn.poll_mask)
+    /* An event for the vcpu itself may have come before VPF_BLOCKED was set, and who woke it may
+     * have seen one half of the poll only. */
+    rc = vcpu_event_delivery_pending(v) || !test_bit(v->vcpu_id, d->evtchn.poll_mask) ||
+                 !test_bit(VPF_BLOCKED, &v->sched.pause_flags)
              ? 1
              : any_port_pending(poll, &port);
     if (rc != 0) {

@@ -11,14 +11,18 @@
 /* Longest period or timeout that is taken: 2^57 ns are four years. */
 #define MAX_PERIOD ((uint64_t)1 << 57)
 
+/* Once, and one caller at a time: the state of a vcpu that may run is not to be written. */
 static long initialise(struct vcpu *v, XEN_GUEST_HANDLE(void) arg)
 {
+    struct domain *d = v->domain;
     long rc;
 
     if (!vcpu_has_info(v)) {
         return -EINVAL;
     }
-    rc = arch_initialise_vcpu(v, arg);
+    spin_lock(&d->lock);
+    rc = v->is_initialised ? -EEXIST : arch_initialise_vcpu(v, arg);
+    spin_unlock(&d->lock);
     if (rc == -ERESTART) {
         return (long)hypercall_create_continuation(__HYPERVISOR_vcpu_op, "iih", VCPUOP_initialise,
                                                    v->vcpu_id, guest_handle_addr(arg));

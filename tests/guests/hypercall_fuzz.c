@@ -12,6 +12,10 @@
 #include "guest.h"
 
 #define COUNT 300000u
+/* Frames of the machine (512 MiB) and of the kernel with its tables and lists: what is mapped at
+ * the start. */
+#define MAX_FRAMES 0x20000u
+#define OWN_PFNS   0x400u
 
 /* What arguments point to; the page behind is unmapped, so that long arrays end there. */
 static uint8_t scratch[9][4096] __attribute__((aligned(4096)));
@@ -43,7 +47,15 @@ static unsigned long address(void)
     }
 }
 
-static uint64_t word(void)
+/* A frame that this kernel lives in: what it may clear, copy over or give away, it should not. */
+static bool own_frame(uint64_t v)
+{
+    const uint64_t *m2p = (const uint64_t *)MACH2PHYS_VIRT_START;
+
+    return v < MAX_FRAMES && m2p[v] < OWN_PFNS;
+}
+
+static uint64_t any_word(void)
 {
     uint64_t r = guest_random();
 
@@ -68,6 +80,14 @@ static uint64_t word(void)
     default:
         return address();
     }
+}
+
+static uint64_t word(void)
+{
+    uint64_t v = any_word();
+
+    /* As a frame number, or as the address of an entry in one. */
+    return own_frame(v) || own_frame(v >> 12) ? v | 1ull << 40 : v;
 }
 
 static void fill_scratch(void)

@@ -61,6 +61,8 @@ def overlay():
             os.makedirs(os.path.dirname(root + target), exist_ok=True)
             if not os.path.exists(root + target):
                 shutil.copy(os.path.realpath(source), root + target)
+    # Loaded by glibc itself when a thread is cancelled.
+    shutil.copy("/lib/x86_64-linux-gnu/libgcc_s.so.1", root + "/usr/lib/x86_64-linux-gnu/")
     os.makedirs(root + "/etc/xen", exist_ok=True)
     with open(root + "/etc/xen/xl.conf", "w") as f:
         f.write('autoballoon="off"\nclaim_mode=0\n')

@@ -19,6 +19,7 @@ cases = Cases()
 
 # What the guest does: it writes its disk, answers on the network and tells what it sees every few seconds.
 GUEST = """#!/bin/sh
+echo 1 > /proc/sys/kernel/sysrq
 modprobe -a xen-blkfront xen-netfront
 sleep 1
 ip addr add 10.9.0.2/24 dev eth0

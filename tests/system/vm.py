@@ -360,7 +360,7 @@ def main():
     parser.add_argument("--linux-options", default="")
     parser.add_argument("--overlay", action="append", default=[], help="directory put over the root")
     parser.add_argument("--share", help="directory to have at /mnt/host")
-    parser.add_argument("--disk", action="append", default=[], help="another raw disk")
+    parser.add_argument("--disk", action="append", default=[], help="another raw disk; snapshot:FILE forgets what is written")
     parser.add_argument("--no-tools", dest="tools", action="store_false",
                         help="leave our own programs out of the small image")
     parser.add_argument("--cmd", action="append", default=[], help="shell commands; may be repeated")
@@ -369,9 +369,10 @@ def main():
     parser.add_argument("--log", help="file for all that the machine prints")
     parser.add_argument("--verbose", action="store_true", help="print the machine's whole log at the end")
     args, extra = parser.parse_known_args()
+    disks = [(disk[9:], "snapshot=on") if disk.startswith("snapshot:") else disk for disk in args.disk]
     machine = Machine(args.hypervisor, args.kernel, args.image, args.vcpus, args.memory, args.dom0_mem,
                       hv_options=args.hv_options, linux_options=args.linux_options,
-                      overlays=args.overlay, share=args.share, disks=args.disk, extra=extra,
+                      overlays=args.overlay, share=args.share, disks=disks, extra=extra,
                       log_file=args.log, tools=args.tools)
     with machine:
         if args.interactive:

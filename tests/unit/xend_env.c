@@ -247,6 +247,29 @@ const char *env_store(const char *fmt, ...)
     return text;
 }
 
+const char *env_perms(const char *fmt, ...)
+{
+    static char text[128];
+    static const char letters[] = "nrwb";
+    char path[256];
+    struct xsc_perm *perms = NULL;
+    size_t n = 0, used = 0;
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(path, sizeof(path), fmt, ap);
+    va_end(ap);
+    text[0] = '\0';
+    if (xsc_get_perms(xs, XSC_NO_TX, path, &perms, &n) == 0) {
+        for (size_t i = 0; i < n && used < 100; i++) {
+            used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%c%u", i ? "," : "",
+                                     letters[perms[i].access & 3], perms[i].domid);
+        }
+    }
+    free(perms);
+    return text;
+}
+
 void env_store_write(const char *value, const char *fmt, ...)
 {
     char path[256];

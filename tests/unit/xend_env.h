@@ -54,6 +54,8 @@ void env_nap(void);
 
 /* What the store holds at a path, "" if nothing; valid until the next call. */
 const char *env_store(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Its permissions, as xenstore-ls -p shows them: "n0,r3". */
+const char *env_perms(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void env_store_write(const char *value, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -228,6 +228,44 @@ static void test_killed(void **state)
     assert_int_equal(number("kept", "memory"), 77);
 }
 
+/* How often a domain was unpaused; -1: there is none. */
+static int64_t runs(const char *which)
+{
+    int64_t domid = number(which, "domid"), n = -1;
+
+    fake_lock();
+    if (domid > 0 && fake_find((uint32_t)domid) != NULL) {
+        n = (int64_t)fake_find((uint32_t)domid)->runs;
+    }
+    fake_unlock();
+    return n;
+}
+
+/* Stored domains start with the machine, in their order, and not again when only xend starts. */
+static void test_autostart(void **state)
+{
+    struct value *first = env_config("name='auto-b'\nmemory=16\nautostart=1\nautostart_order=1");
+    struct value *second = env_config("name='auto-a'\nmemory=16\nautostart=1\nautostart_order=2");
+
+    assert_int_equal(api("xend.domain.new", client_args("v", second), NULL), 0);
+    assert_int_equal(api("xend.domain.new", client_args("v", first), NULL), 0);
+    kill_daemon();
+    unlink(env_file("state/autostarted", 0)); /* as after a boot of the machine */
+    start_daemon();
+    wait_for_api();
+    env_until(runs("auto-a") == 1);
+    assert_in_range(number("auto-b", "domid"), 1, number("auto-a", "domid") - 1);
+    assert_int_equal(api("xend.domain.shutdown", client_args("s", "auto-a"), NULL), 0);
+    env_until(number("auto-a", "domid") == -1);
+    kill_daemon();
+    start_daemon();
+    wait_for_api();
+    usleep(300000);
+    assert_int_equal(number("auto-a", "domid"), -1);
+    assert_true(number("auto-b", "domid") > 0);
+    destroy_all();
+}
+
 static void test_two_daemons(void **state)
 {
     pid_t first = daemon_pid, pid;
@@ -261,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_autostart),
         cmocka_unit_test(test_two_daemons),
     };
 

@@ -7,7 +7,9 @@
 
 #include "xend/lib/sxp.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +61,39 @@ static void assert_clean(void)
     assert_int_equal(system(command), 0);
 }
 
+/* What Linux's xenbus and the neighbours' isolation need. */
+static void check_permissions(int domid)
+{
+    static const struct {
+        const char *path, *perms;
+    } rows[] = {
+        {"/local/domain/%d", "n0,r%d"},
+        {"/local/domain/%d/cpu/1/availability", "n0,r%d"},
+        {"/local/domain/%d/memory/target", "n0,r%d"},
+        {"/local/domain/%d/console/ring-ref", "n0,r%d"},
+        {"/local/domain/%d/control/shutdown", "n%d"},
+        {"/local/domain/%d/data", "n%d"},
+        {"/local/domain/%d/device", "n0,r%d"},
+        {"/local/domain/%d/device/vbd/51712", "n%d,r0"},
+        {"/local/domain/%d/device/vbd/51712/state", "n%d,r0"},
+        {"/local/domain/0/backend/vbd/%d/51712", "n0,r%d"},
+        {"/local/domain/0/backend/vbd/%d/51712/mode", "n0,r%d"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char path[100], perms[20], *at;
+
+        snprintf(path, sizeof(path), "%s", rows[i].path);
+        at = strstr(path, "%d");
+        snprintf(at, (size_t)(path + sizeof(path) - at), "%d%s", domid,
+                 strstr(rows[i].path, "%d") + 2);
+        at = strstr(rows[i].perms, "%d");
+        snprintf(perms, sizeof(perms), "%.*s%d%s", (int)(at - rows[i].perms), rows[i].perms, domid,
+                 at + 2);
+        assert_string_equal(env_perms("%s", path), perms);
+    }
+}
+
 static void test_create_destroy(void **state)
 {
     const char *image = env_file("a.img", 4096);
@@ -82,6 +117,7 @@ static void test_create_destroy(void **state)
     assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/hotplug-status", domid),
                         "connected");
     env_until(strcmp(env_store("/local/domain/0/backend/vbd/%d/51712/state", domid), "4") == 0);
+    check_permissions(domid);
     assert_int_equal(number("a", "memory"), 64);
     assert_int_equal(number("a", "vcpus"), 4);
     destroy("a");
@@ -332,6 +368,27 @@ static void test_no_backend_driver(void **state)
     assert_clean();
 }
 
+static void *create_slowly(void *arg)
+{
+    env_fails(ECANCELED, "destroyed while it was built", "xend.domain.create",
+              env_args("v", env_config("name='z'\nmemory=32")));
+    return NULL;
+}
+
+static void test_cancel(void **state)
+{
+    pthread_t thread;
+
+    fake_hv()->build_ms = 5000;
+    pthread_create(&thread, NULL, create_slowly, NULL);
+    env_until(exists("z") && fake_guests() == 1);
+    destroy("z");
+    pthread_join(thread, NULL);
+    fake_hv()->build_ms = 0;
+    assert_false(exists("z"));
+    assert_clean();
+}
+
 static void test_stored(void **state)
 {
     env_do("xend.domain.new", env_args("v", env_config("name='s'\nmemory=32\nautostart=1")));
@@ -356,6 +413,38 @@ static void test_destroyed_by_another(void **state)
     assert_int_equal(fake_destroy((uint32_t)domid), 0);
     env_until(!exists("o"));
     env_until(strcmp(env_store("/local/domain/0/backend/vif/%d/0/state", domid), "") == 0);
+    assert_clean();
+}
+
+static unsigned open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(dir) != NULL) {
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* Everything that is taken is given back, however often. */
+static void test_cycles(void **state)
+{
+    const char *image = env_file("y.img", 4096);
+    char config[300];
+    unsigned before = 0;
+
+    snprintf(config, sizeof(config), "name='y'\nmemory=32\ndisk=['file:%s,xvda,w']\nvif=['']",
+             image);
+    for (int i = 0; i < 60; i++) {
+        start(config);
+        destroy("y");
+        if (i == 9) { /* pools are filled by now */
+            before = open_files();
+        }
+    }
+    assert_in_range(open_files(), 0, before + 1);
     assert_clean();
 }
 
@@ -402,8 +491,10 @@ int main(void)
         cmocka_unit_test(test_hotplug),
         cmocka_unit_test(test_unwilling_guest),
         cmocka_unit_test(test_no_backend_driver),
+        cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_destroyed_by_another),
+        cmocka_unit_test(test_cycles),
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);

@@ -115,6 +115,42 @@ static void test_xmlrpc_bad(void **state)
     }
 }
 
+/* What a guest wrote into the store spoils no answer. */
+static void test_hostile_text(void **state)
+{
+    static const char *const rows[][2] = {
+        {"a\x01"
+         "b",
+         "a?b"},
+        {"\xff\xfe", "??"},
+        {"\xc3\xa4", "\xc3\xa4"},
+        {"\xc0\x80", "??"},
+        {"\xed\xa0\x80", "???"},
+        {"\xe2\x82", "??"},
+        {"\xf4\x90\x80\x80", "????"},
+        {"x\ty\nz", "x\ty\nz"},
+        {"\xef\xbf\xbf", "???"},
+        {"]]>&<", "]]>&<"},
+    };
+    struct error err = {0};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct value *v = value_string(rows[i][0]), *back = NULL;
+        char *xml = xmlrpc_write_answer(v), *json = json_write(v, false);
+        int fault;
+
+        assert_int_equal(xmlrpc_read_answer(xml, strlen(xml), &back, &fault, &err), 0);
+        assert_string_equal(back->string, rows[i][1]);
+        value_free(back);
+        assert_int_equal(json_read(json, strlen(json), &back, &err), 0);
+        assert_string_equal(back->string, rows[i][1]);
+        value_free(back);
+        value_free(v);
+        free(xml);
+        free(json);
+    }
+}
+
 static void test_sxp(void **state)
 {
     struct value *sxp = parse("[\"domain\",[\"domid\",3],[\"name\",\"web\"],[\"device\",[\"vif\","
@@ -176,9 +212,10 @@ static int begin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),   cmocka_unit_test(test_json_bad),
-        cmocka_unit_test(test_xmlrpc), cmocka_unit_test(test_xmlrpc_bad),
-        cmocka_unit_test(test_sxp),    cmocka_unit_test(test_domcfg),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_json_bad),
+        cmocka_unit_test(test_xmlrpc),       cmocka_unit_test(test_xmlrpc_bad),
+        cmocka_unit_test(test_hostile_text), cmocka_unit_test(test_sxp),
+        cmocka_unit_test(test_domcfg),
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);

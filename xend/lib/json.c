@@ -6,6 +6,7 @@
 #include "xend/lib/json.h"
 
 #include "xend/lib/alloc.h"
+#include "xend/lib/text.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -87,6 +88,13 @@ int json_read(const char *text, size_t length, struct value **out, struct error 
     return 0;
 }
 
+static struct json_object *to_string(const char *s)
+{
+    auto_str clean = text_clean(s);
+
+    return json_object_new_string(clean);
+}
+
 static struct json_object *to_json(const struct value *v)
 {
     struct json_object *object = NULL;
@@ -101,7 +109,7 @@ static struct json_object *to_json(const struct value *v)
     case VALUE_REAL:
         return json_object_new_double(v->real);
     case VALUE_STRING:
-        return json_object_new_string(v->string);
+        return to_string(v->string);
     case VALUE_LIST:
         object = json_object_new_array_ext((int)v->count);
         for (size_t i = 0; i < v->count; i++) {

@@ -215,7 +215,7 @@ static int read_nics(struct reader *rd, const struct option *opt, const struct v
         return misplaced(rd, v);
     }
     while ((size_t)number > rd->cfg->nr_vifs) {
-        struct vif_spec vif = {NULL};
+        struct vif_spec vif = {.mac = NULL};
 
         domcfg_add_vif(rd->cfg, &vif);
     }

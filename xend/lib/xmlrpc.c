@@ -6,6 +6,7 @@
 #include "xend/lib/xmlrpc.h"
 
 #include "xend/lib/alloc.h"
+#include "xend/lib/text.h"
 #include "xend/lib/xmlrpc_check.h"
 
 #include <errno.h>
@@ -147,6 +148,13 @@ static xmlrpc_value *to_compound(xmlrpc_env *env, const struct value *v)
     return x;
 }
 
+static xmlrpc_value *to_string(xmlrpc_env *env, const char *s)
+{
+    auto_str clean = text_clean(s);
+
+    return xmlrpc_string_new(env, clean);
+}
+
 static xmlrpc_value *to_xmlrpc(xmlrpc_env *env, const struct value *v)
 {
     switch (v->type) {
@@ -162,7 +170,7 @@ static xmlrpc_value *to_xmlrpc(xmlrpc_env *env, const struct value *v)
     case VALUE_REAL:
         return xmlrpc_double_new(env, v->real);
     case VALUE_STRING:
-        return xmlrpc_string_new(env, v->string);
+        return to_string(env, v->string);
     case VALUE_LIST:
     case VALUE_DICT:
         return to_compound(env, v);
@@ -262,12 +270,13 @@ char *xmlrpc_write_fault(int code, const char *sentence)
 {
     auto_env env;
     auto_env fault;
+    auto_str clean = text_clean(sentence);
     xmlrpc_mem_block *block;
     char *text;
 
     xmlrpc_env_init(&env);
     xmlrpc_env_init(&fault);
-    xmlrpc_env_set_fault(&fault, code, sentence);
+    xmlrpc_env_set_fault(&fault, code, clean);
     block = XMLRPC_MEMBLOCK_NEW(char, &env, 0);
     xmlrpc_serialize_fault(&env, block, &fault);
     text = env.fault_occurred ? xstrdup("") : block_to_text(block);

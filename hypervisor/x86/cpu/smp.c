@@ -173,12 +173,37 @@ void smp_stop_others(void)
 
 /* ---- bringing up ---- */
 
+#define STACK_GUARD_PAGE 4u /* arch/percpu.h */
+
+/* A block of the vmap area, aligned, whose guard page is not mapped; NULL: no memory. */
+static char *__init alloc_stack(void)
+{
+    unsigned long va = (unsigned long)vmap_reserve(2u << STACK_ORDER);
+
+    if (va == 0) {
+        return NULL;
+    }
+    va = ROUNDUP(va, STACK_SIZE);
+    for (unsigned int i = 0; i < 1u << STACK_ORDER; i++) {
+        struct page_info *pg;
+
+        if (i == STACK_GUARD_PAGE) {
+            continue;
+        }
+        pg = alloc_frames(0, 0);
+        if (!pg || map_hyp_page(va + i * PAGE_SIZE, page_to_mfn(pg), PTE_HYP_RW) != 0) {
+            return NULL;
+        }
+    }
+    return (char *)va;
+}
+
 static int __init prepare_cpu(unsigned int cpu, uint32_t apic_id)
 {
     size_t bytes = (size_t)(_percpu_end - _percpu_start);
     unsigned int order = get_order_from_bytes(bytes);
     char *area = alloc_xenheap_pages(order, 0);
-    char *stack = alloc_xenheap_pages(STACK_ORDER, 0);
+    char *stack = alloc_stack();
     struct seg_desc *gdt = alloc_xenheap_pages(0, 0);
     struct cpu_info *info;
 
@@ -186,7 +211,6 @@ static int __init prepare_cpu(unsigned int cpu, uint32_t apic_id)
         return -ENOMEM;
     }
     memset(area, 0, bytes);
-    memset(stack, 0, STACK_SIZE);
     memset(gdt, 0, PAGE_SIZE);
     per_cpu_offset[cpu] = (unsigned long)(area - _percpu_start);
     cpu_stack[cpu] = (unsigned long)stack;

@@ -96,73 +96,64 @@ static int64_t next_signed(struct cursor *c, unsigned int bytes)
     return bytes == 8 ? (int64_t)v : (int64_t)(v << (64 - 8 * bytes)) >> (64 - 8 * bytes);
 }
 
-/* Prefixes in any order, REX last; returns the first byte behind them. */
-static uint8_t prefixes(struct insn *i, struct cursor *c)
+/* Is b a prefix (but REX)? Notes it. */
+static bool legacy_prefix(struct insn *i, uint8_t b)
 {
-    i->op_bytes = 4;
-    i->addr_bytes = i->long_mode ? 8 : 4;
-    for (;;) {
-        uint8_t b = next_byte(c);
+    static const uint8_t segments[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65}; /* as enum insn_seg */
 
-        switch (b) {
-        case 0x66:
-            i->op_bytes = 2;
-            break;
-        case 0x67:
-            i->addr_bytes = i->long_mode ? 4 : 2;
-            break;
-        case 0x26:
-            i->seg = SEG_ES;
-            break;
-        case 0x2e:
-            i->seg = SEG_CS;
-            break;
-        case 0x36:
-            i->seg = SEG_SS;
-            break;
-        case 0x3e:
-            i->seg = SEG_DS;
-            break;
-        case 0x64:
-            i->seg = SEG_FS;
-            break;
-        case 0x65:
-            i->seg = SEG_GS;
-            break;
-        case 0xf0:
-            i->lock = true;
-            break;
-        case 0xf2:
-            i->repne = true;
-            i->rep = false;
-            break;
-        case 0xf3:
-            i->rep = true;
-            i->repne = false;
-            break;
-        default:
-            if (!i->long_mode || (b & 0xf0) != 0x40) {
-                return b;
-            }
-            i->rex = b;
-            if (b & 8) {
-                i->op_bytes = 8;
-            }
-            b = next_byte(c);
-            /* A REX that is not last is ignored by the CPU; nobody writes that. */
-            return b;
-        }
-        if (c->short_of) {
-            return 0;
+    for (uint8_t seg = 0; seg < ARRAY_SIZE(segments); seg++) {
+        if (b == segments[seg]) {
+            i->seg = seg;
+            return true;
         }
     }
+    switch (b) {
+    case 0x66:
+        i->op_bytes = 2;
+        return true;
+    case 0x67:
+        i->addr_bytes = i->long_mode ? 4 : 2;
+        return true;
+    case 0xf0:
+        i->lock = true;
+        return true;
+    case 0xf2:
+    case 0xf3:
+        i->repne = b == 0xf2;
+        i->rep = b == 0xf3;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Prefixes in any order, REX last; returns the first byte behind them. (The CPU ignores a REX that
+ * is not last; nobody writes that.) */
+static uint8_t prefixes(struct insn *i, struct cursor *c)
+{
+    uint8_t b;
+
+    i->op_bytes = 4;
+    i->addr_bytes = i->long_mode ? 8 : 4;
+    do {
+        b = next_byte(c);
+    } while (!c->short_of && legacy_prefix(i, b));
+    if (i->long_mode && (b & 0xf0) == 0x40) {
+        i->rex = b;
+        if (b & 8) {
+            i->op_bytes = 8;
+        }
+        b = next_byte(c);
+    }
+    return b;
 }
 
 /* 16-bit addressing: pairs of registers. */
 static void modrm_16(struct insn *i, struct cursor *c)
 {
     static const uint8_t bases[8] = {3, 3, 5, 5, 6, 7, 5, 3};
-    static const uint8_t indices[8] = {6, 7, 6, 7, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG};
+    static const uint8_t indices[8] = {6,           7,           6,           7,
+                                       INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG};
 
     if (i->mod == 0 && i->rm == 6) {
         i->disp = next_signed(c, 2);

@@ -202,7 +202,9 @@ static void vcpus(void **unused)
     assert_int_equal(do_vcpu_op(VCPUOP_is_up, 2, ARG(NULL)), -ENOENT);
     d->vcpu[1]->is_initialised = false;
     assert_int_equal(do_vcpu_op(VCPUOP_up, 1, ARG(NULL)), -EINVAL);
+    assert_int_equal(do_vcpu_op(VCPUOP_initialise, 0, ARG(NULL)), -EEXIST); /* it runs */
     assert_int_equal(do_vcpu_op(VCPUOP_initialise, 1, ARG(NULL)), 0);
+    assert_int_equal(do_vcpu_op(VCPUOP_initialise, 1, ARG(NULL)), -EEXIST);
     assert_int_equal(do_vcpu_op(VCPUOP_up, 1, ARG(NULL)), 0);
     assert_int_equal(do_vcpu_op(VCPUOP_is_up, 1, ARG(NULL)), 1);
     fake_settle();
