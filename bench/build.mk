@@ -2,24 +2,12 @@
 #
 #   BENCH_GUESTS   measuring kernels (ELF) that run as Domain 0, FILE[:option=value...]: see bench/run
 
-BENCH_GUESTS := $(B)/bench/guests/hypercalls:hv=dom0_max_vcpus=2
+BENCH_GUESTS :=
 BENCH_PROGRAMS := $(B)/bench/first-init $(B)/bench/memory
 
 $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -static -o $@ $<
-
-# Measuring kernels use the runtime of tests/guests.
-$(B)/bench/guests/%.o: bench/guests/%.c
-	@mkdir -p $(@D)
-	$(CC) $(GT_CFLAGS) -c -o $@ $<
-$(B)/bench/guests/%.S.o: bench/guests/%.S
-	@mkdir -p $(@D)
-	$(CC) -isystem $(ABI_INC) -Itests/guests/lib -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
-$(B)/bench/guests/hypercalls: $(B)/bench/guests/hypercalls.o $(B)/bench/guests/user.S.o \
-    $(patsubst %,$(B)/tests/guests/lib/%.o,start.S guest trap) $(B)/tests/guests/guest.lds
-	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ \
-	    $(filter %.o,$^)
 
 # What the list holds is known only after every build.mk was read: hence make once more.
 .PHONY: bench bench-files

@@ -1,7 +1,7 @@
-/* Prints what the hypervisor keeps for itself, in KiB: all the machine's memory less what domains
- * own and what is free. Runs in Domain 0; asks through privcmd, with the interface of
- * <xen/sysctl.h> and <xen/domctl.h>, so that the same program measures every hypervisor that has
- * it. */
+/* Prints how much memory domains own or could be given, in KiB: the machine's memory less this is
+ * what the hypervisor keeps for itself (bench/run does the subtraction). Runs in Domain 0; asks
+ * through privcmd, with the interface of <xen/sysctl.h> and <xen/domctl.h>, so that the same
+ * program measures every hypervisor that has it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -57,7 +57,7 @@ int main(void)
     void *buffer =
         mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     xen_sysctl_t *op = buffer;
-    uint64_t total, unused, owned;
+    uint64_t unused, owned;
 
     if (fd < 0 || buffer == MAP_FAILED) {
         perror("privcmd");
@@ -70,12 +70,11 @@ int main(void)
         perror("XEN_SYSCTL_physinfo");
         return 1;
     }
-    total = op->u.physinfo.total_pages;
     unused = op->u.physinfo.free_pages;
     if (domain_pages(fd, buffer, &owned)) {
         perror("XEN_DOMCTL_getdomaininfo");
         return 1;
     }
-    printf("bench hypervisor_memory_kib %llu\n", (unsigned long long)(total - unused - owned) * 4);
+    printf("bench domains_memory_kib %llu\n", (unsigned long long)(unused + owned) * 4);
     return 0;
 }

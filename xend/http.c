@@ -193,7 +193,7 @@ int http_start(struct error *err)
 
 void http_stop(void)
 {
-    int fd = MHD_quiesce_daemon(local_daemon);
+    int fd = local_daemon ? MHD_quiesce_daemon(local_daemon) : -1;
 
     if (fd >= 0) {
         close(fd);

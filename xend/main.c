@@ -5,6 +5,7 @@
  * killed at any moment), domain.h (who may change what).
  */
 #include "network/mode.h"
+#include "xend/background.h"
 #include "xend/events.h"
 #include "xend/http.h"
 #include "xend/lib/alloc.h"
@@ -26,6 +27,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
+
+#define STORE_WAIT_S 10
 
 static const char usage[] =
     "xend: the management daemon of Hospes\n"
@@ -111,6 +114,19 @@ static void name_dom0(void)
     }
 }
 
+/* The store may still be starting: give it some seconds. */
+static int wait_for_store(struct error *err)
+{
+    auto_session s = NULL;
+    int rc = session_get(&s, err);
+
+    for (int i = 0; rc != 0 && i < STORE_WAIT_S * 5; i++) {
+        usleep(200000);
+        rc = session_get(&s, err);
+    }
+    return rc;
+}
+
 static int run(struct error *err)
 {
     pthread_t thread;
@@ -124,7 +140,8 @@ static int run(struct error *err)
     }
     net_set_bridge(settings.bridge);
     loop_block_signals();
-    rc = recover(err);
+    rc = wait_for_store(err);
+    rc = rc ? rc : recover(err);
     if (rc != 0) {
         return rc;
     }
@@ -133,8 +150,11 @@ static int run(struct error *err)
     if (rc == 0 && pthread_create(&thread, NULL, autostart_thread, NULL) == 0) {
         pthread_detach(thread);
     }
-    rc = rc ? rc : loop_run(err);
-    log_info("xend ends.");
+    if (rc == 0) {
+        background_ready(NULL);
+        rc = loop_run(err);
+        log_info("xend ends.");
+    }
     http_stop();
     events_stop();
     return rc;
@@ -197,6 +217,11 @@ int main(int argc, char **argv)
         parse(argc, argv, &config, &command);
         rc = settings_check(&err);
     }
+    if (rc == 0 && command[0] != '\0' && strcmp(command, "start") != 0 &&
+        strcmp(command, "stop") != 0 && strcmp(command, "status") != 0) {
+        fputs(usage, stderr);
+        return 2;
+    }
     if (rc == 0 && strcmp(command, "stop") == 0) {
         return stop_running();
     }
@@ -206,13 +231,13 @@ int main(int argc, char **argv)
         printf(pid > 0 ? "xend is running (process %d).\n" : "xend is not running.\n", (int)pid);
         return pid > 0 ? 0 : 3;
     }
-    if (rc == 0 && strcmp(command, "start") == 0 && daemon(0, settings.log_file == NULL) != 0) {
-        rc = fail(&err, errno, "xend cannot go into the background: %s.", strerror(errno));
+    if (rc == 0 && strcmp(command, "start") == 0) {
+        rc = background_start(settings.log_file == NULL, &err);
     }
     rc = rc ? rc : run(&err);
     if (rc != 0) {
         fprintf(stderr, "xend: %s\n", err.msg);
-        log_error("%s", err.msg);
+        background_ready(err.msg);
     }
     /* Threads of running requests are not waited for: xend may end at any moment. */
     fflush(NULL);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define EVENTS     64
 #define SPIN_NS    20000
@@ -18,6 +19,7 @@
 
 static int epoll_fd = -1;
 static uint32_t virq_port;
+static bool alone; /* one processor: whoever waits must let the others run */
 
 /* What a descriptor is stands in epoll's 64 bits of data: a connection's address, or a small
  * number. */
@@ -28,6 +30,7 @@ static uint64_t tag(struct conn *c, enum loop_kind kind)
 
 int loop_init(void)
 {
+    alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     return epoll_fd < 0 ? -errno : 0;
 }
@@ -95,7 +98,7 @@ static int wait_events(struct epoll_event *events, int wait)
         eager = eager > EAGER_LOSS ? eager - EAGER_LOSS : 0;
         n = epoll_wait(epoll_fd, events, EVENTS, wait);
     }
-    if (n > 0 && eager < EAGER_MAX && now_ns() - start < SPIN_NS) {
+    if (n > 0 && eager < EAGER_MAX && !alone && now_ns() - start < SPIN_NS) {
         eager++;
     }
     return n;

@@ -147,6 +147,10 @@ static void receive(struct conn *c)
     if (n > 0) {
         c->in.len += (size_t)n;
         handle_all(c);
+        /* Not at the end of the turn: this client can go on while the next one is served. */
+        if (!c->closing) {
+            socket_send(c);
+        }
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
         close_later(c);
     }

@@ -34,9 +34,10 @@ static unsigned int zone_of(mfn_t m)
     return highest_bit(m.v);
 }
 
+/* The frame table is an array: within a chunk every frame has an entry. */
 static struct page_info *nth(struct page_info *pg, uint64_t n)
 {
-    return mfn_to_page(mfn_add(page_to_mfn(pg), n));
+    return pg + n;
 }
 
 static bool is_free_chunk(mfn_t m, unsigned int order)

@@ -45,7 +45,7 @@ int assign_pages(struct page_info *pg, unsigned int order, struct domain *d, uns
         rc = -E2BIG;
     }
     for (i = 0; rc == 0 && i < 1ull << order; i++) {
-        p = mfn_to_page(mfn_add(page_to_mfn(pg), i));
+        p = pg + i;
         BUG_ON((p->count_info & PGC_COUNT_MASK) != 0 || p->owner != DOMID_INVALID);
         p->owner = d->domain_id;
         p->type_info = 0;
@@ -193,7 +193,7 @@ void *alloc_xenheap_pages(unsigned int order, unsigned int memflags)
         return NULL;
     }
     for (i = 0; i < 1ull << order; i++) {
-        mfn_to_page(mfn_add(page_to_mfn(pg), i))->count_info |= PGC_XEN_HEAP;
+        pg[i].count_info |= PGC_XEN_HEAP;
     }
     return page_to_virt(pg);
 }
@@ -208,7 +208,7 @@ void free_xenheap_pages(void *va, unsigned int order)
     }
     pg = virt_to_page(va);
     for (i = 0; i < 1ull << order; i++) {
-        p = mfn_to_page(mfn_add(page_to_mfn(pg), i));
+        p = pg + i;
         p->count_info &= ~PGC_XEN_HEAP;
         p->type_info = 0;
     }

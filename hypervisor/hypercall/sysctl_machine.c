@@ -12,7 +12,9 @@ int sysctl_physinfo(struct sysctl_call *c)
     p->nr_nodes = 1;
     p->total_pages = heap_total_pages();
     p->free_pages = heap_free_pages();
-    p->scrub_pages = heap_dirty_pages();
+    /* Pages that wait for scrubbing can be allocated, so they are among the free ones: tools add
+     * the two. */
+    p->scrub_pages = 0;
     p->outstanding_pages = heap_outstanding_pages();
     p->max_mfn = arch_max_ram_page() - 1;
     p->capabilities =

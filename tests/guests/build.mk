@@ -27,3 +27,19 @@ GUEST_OPTIONS_context_switch := vcpus=1:hv=dom0_max_vcpus=3
 GUEST_OPTIONS_hypercall_fuzz := timeout=170
 
 GUEST_TESTS += $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
+
+# Measuring kernels for bench/run, with the same runtime. BENCH_OBJS_name: more than name.c.
+GT_BENCHES := $(patsubst bench/guests/%.c,%,$(wildcard bench/guests/*.c))
+BENCH_OBJS_hypercalls := $(B)/bench/guests/user.S.o
+BENCH_OPTIONS_hypercalls := :hv=dom0_max_vcpus=2
+$(B)/bench/guests/%.o: bench/guests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(GT_CFLAGS) -c -o $@ $<
+$(B)/bench/guests/%.S.o: bench/guests/%.S
+	@mkdir -p $(@D)
+	$(CC) -isystem $(ABI_INC) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+$(B)/bench/guests/hypercalls: $(BENCH_OBJS_hypercalls)
+$(GT_BENCHES:%=$(B)/bench/guests/%): $(B)/bench/guests/%: $(B)/bench/guests/%.o $(GT_LIB) $(GT_B)/guest.lds
+	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ \
+	    $(filter %.o,$^)
+BENCH_GUESTS += $(foreach b,$(GT_BENCHES),$(B)/bench/guests/$(b)$(BENCH_OPTIONS_$(b)))

@@ -188,7 +188,9 @@ uint64_t __init boot_alloc_trampoline(void)
 void __init boot_memory_to_heap(void)
 {
     for (unsigned int i = 0; i < nr_free; i++) {
-        uint64_t start = max(free_range[i].start, PAGE_SIZE); /* frame 0 stays unused */
+        /* The first MiB counts as device memory, RAM or not: Domain 0 looks there for what the
+         * firmware left. */
+        uint64_t start = max(free_range[i].start, 0x100000ul);
 
         if (start < free_range[i].end) {
             heap_add_region(paddr(start), paddr(free_range[i].end));

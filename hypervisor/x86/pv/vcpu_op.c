@@ -14,7 +14,12 @@ void pv_update_time_area(struct vcpu *v)
     struct vcpu_time_info t = v->vcpu_info->time;
     uint32_t version = t.version;
 
-    if (guest_handle_is_null(area) || v != current || !v->arch.kernel_mode) {
+    v->arch.pv.time_area_stale = false;
+    if (guest_handle_is_null(area)) {
+        return;
+    }
+    v->arch.pv.time_area_stale = true;
+    if (v != current || !v->arch.kernel_mode) {
         return;
     }
     t.version = version | 1;
@@ -27,7 +32,7 @@ void pv_update_time_area(struct vcpu *v)
     }
     smp_wmb();
     t.version = version;
-    (void)copy_field_to_guest(area, &t, version);
+    v->arch.pv.time_area_stale = copy_field_to_guest(area, &t, version);
 }
 
 static long register_time_area(struct vcpu *v, XEN_GUEST_HANDLE(void) arg)

@@ -10,6 +10,7 @@
 #include <hospes/lib.h>
 #include <hospes/percpu.h>
 #include <hospes/sched.h>
+#include <hospes/softirq.h>
 #include <hospes/timer.h>
 #include <arch/apic.h>
 #include <arch/cpufeature.h>
@@ -145,6 +146,11 @@ static void copy_base(void *unused)
     b->tsc_offset = offset;
     b->tsc += (uint64_t)offset;
     local_irq_restore(flags);
+    raise_softirq(TIME_CALIBRATE_SOFTIRQ); /* the guest's copy: not from an interrupt */
+}
+
+static void tell_vcpu(void)
+{
     arch_update_vcpu_time(current);
 }
 
@@ -191,6 +197,9 @@ void arch_update_vcpu_time(struct vcpu *v)
     t = &v->vcpu_info->time;
     if (READ_ONCE(t->tsc_timestamp) == b->tsc && READ_ONCE(t->system_time) == (uint64_t)b->stime &&
         t->tsc_to_system_mul == b->scale.mul_frac && (t->version & 1) == 0) {
+        if (unlikely(v->arch.pv.time_area_stale)) {
+            pv_update_time_area(v);
+        }
         return;
     }
     WRITE_ONCE(t->version, (t->version + 1) | 1);
@@ -235,6 +244,7 @@ void __init time_start(void)
 {
     refine.last = take_sample();
     refine.next = 2;
+    softirq_open(TIME_CALIBRATE_SOFTIRQ, tell_vcpu);
     timer_init(&refine.timer, time_refine, NULL, 0);
     /* A 16-bit counter wraps too fast to be added up. */
     if (platform_timer.bits >= 24) {

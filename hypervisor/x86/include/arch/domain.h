@@ -44,6 +44,7 @@ struct pv_vcpu {
     bool need_update_runstate;
     unsigned long nmi_callback;
     XEN_GUEST_HANDLE(vcpu_time_info_t) time_area; /* VCPUOP_register_vcpu_time_memory_area */
+    bool time_area_stale; /* could not be written (its vcpu was in user mode): try again */
 
     /* An exception that is delivered to the guest on the way out (x86/pv/bounce.c). */
     struct pv_bounce {
