@@ -44,17 +44,11 @@ static int hold_own_frame(struct grant_copy_end *e, uint64_t frame)
 static int hold_grant(struct grant_copy_end *e, domid_t id, grant_ref_t ref)
 {
     struct domain *self = current->domain, *d = id == DOMID_SELF ? self : domain_by_id(id);
-    int rc;
 
     if (!d) {
         return GNTST_bad_domain;
     }
-    rc = grant_acquire(d, ref, self->domain_id, e->write, GRANT_HOST, 0, &e->use);
-    if (!rc && !e->use.page) { /* device memory cannot be copied */
-        grant_release(&e->use);
-        rc = GNTST_general_error;
-    }
-    return rc;
+    return grant_acquire(d, ref, self->domain_id, e->write, GRANT_HOST, 0, &e->use);
 }
 
 /* Makes e stand for what `p` names, keeping what it holds when that is the same. */

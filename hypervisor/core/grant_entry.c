@@ -125,17 +125,14 @@ static int read_target(struct grant_table *gt, grant_ref_t ref, uint64_t *frame,
                                                                      : GNTST_general_error;
 }
 
-/* A reference, and for writing a type reference, of the page; NULL page: device memory of the
- * granter. */
+/* A reference, and for writing a type reference, of the page. Only RAM can be granted: device
+ * memory has no counts that would keep the granter alive as long as a mapping. */
 static int take_page(struct domain *d, mfn_t frame, bool write, struct page_info **out)
 {
     struct page_info *pg = mfn_valid(frame) ? mfn_to_page(frame) : NULL;
 
     *out = NULL;
-    if (!pg) {
-        return rangeset_contains(d->iomem_caps, frame.v, frame.v) ? GNTST_okay : GNTST_bad_page;
-    }
-    if (!get_page(pg, d)) {
+    if (!pg || !get_page(pg, d)) {
         return GNTST_bad_page;
     }
     if (write && get_page_type(pg, PGT_WRITABLE, false)) {
@@ -178,13 +175,11 @@ static int activate(struct grant_table *gt, grant_ref_t ref, domid_t user, struc
         return rc;
     }
     a->domid = user;
-    a->frame = mfn(frame);
-    if (get_guest_frame(gt->domain, gfn(frame), false, &pg, &m) == 0) {
-        a->frame = m;
-        put_page(pg); /* each use takes its own */
-    } else if (gt->domain->is_hvm || mfn_valid(a->frame)) {
+    if (get_guest_frame(gt->domain, gfn(frame), false, &pg, &m)) {
         return GNTST_bad_page;
     }
+    a->frame = m;
+    put_page(pg); /* each use takes its own */
     return GNTST_okay;
 }
 

@@ -246,9 +246,14 @@ int grant_unmap(struct grant_unmap *u)
         return GNTST_bad_handle;
     }
     rd = domain_by_id(m.domid);
-    /* Without a granter there was only device memory, which keeps nobody alive. */
-    rc = rd ? end_parts(u, rd, &m) : GNTST_bad_domain;
-    unclaim(lgt, u->handle, rc && rd ? m.flags & MAPPED : 0);
+    /* The page's reference keeps the granter: a mapping whose granter is gone was ended behind our
+     * back. */
+    if (!rd) {
+        domain_crash(current->domain, "a mapped grant of domain %u, which is gone", m.domid);
+        return GNTST_bad_domain;
+    }
+    rc = end_parts(u, rd, &m);
+    unclaim(lgt, u->handle, rc ? m.flags & MAPPED : 0);
     return rc;
 }
 

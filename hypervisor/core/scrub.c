@@ -7,7 +7,10 @@
 /* At once: 64 pages, some tens of microseconds. */
 #define SCRUB_ORDER 6u
 
-bool scrub_free_pages(void)
+/* One CPU at a time: many would only wait for each other at the heap's lock. */
+static bool scrubbing;
+
+static bool scrub_some(void)
 {
     struct page_info *pg, *p;
     unsigned int order = 0;
@@ -36,4 +39,16 @@ bool scrub_free_pages(void)
     heap_return_clean(pg, order);
     spin_unlock_irqrestore(&heap_lock, flags);
     return true;
+}
+
+bool scrub_free_pages(void)
+{
+    bool more;
+
+    if (__atomic_exchange_n(&scrubbing, true, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    more = scrub_some();
+    __atomic_store_n(&scrubbing, false, __ATOMIC_RELEASE);
+    return more;
 }

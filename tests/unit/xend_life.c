@@ -7,6 +7,7 @@
 
 #include "xend/lib/sxp.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -415,6 +416,38 @@ static void test_destroyed_by_another(void **state)
     assert_clean();
 }
 
+static unsigned open_files(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    while (readdir(dir) != NULL) {
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+/* Everything that is taken is given back, however often. */
+static void test_cycles(void **state)
+{
+    const char *image = env_file("y.img", 4096);
+    char config[300];
+    unsigned before = 0;
+
+    snprintf(config, sizeof(config), "name='y'\nmemory=32\ndisk=['file:%s,xvda,w']\nvif=['']",
+             image);
+    for (int i = 0; i < 60; i++) {
+        start(config);
+        destroy("y");
+        if (i == 9) { /* pools are filled by now */
+            before = open_files();
+        }
+    }
+    assert_in_range(open_files(), 0, before + 1);
+    assert_clean();
+}
+
 static void test_listings(void **state)
 {
     auto_value node = env_ok("xend.node.info", NULL);
@@ -461,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_destroyed_by_another),
+        cmocka_unit_test(test_cycles),
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);

@@ -42,7 +42,7 @@ struct grant_use {
     bool write;
     enum grant_use_kind kind;
     mfn_t frame;
-    struct page_info *page; /* NULL: device memory, which has no counts */
+    struct page_info *page; /* NULL: its reference is not this use's to drop */
     uint16_t start, length;
 };
 

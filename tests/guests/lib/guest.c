@@ -221,7 +221,7 @@ void tap_is(long rc, long want, const char *fmt, ...)
 static void power_off(void) __attribute__((noreturn));
 static void power_off(void)
 {
-    struct sched_shutdown s = {.reason = SHUTDOWN_poweroff};
+    struct sched_shutdown s = {.reason = SHUTDOWN_reboot}; /* Xen itself cannot power off */
 
     for (;;) {
         hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &s);

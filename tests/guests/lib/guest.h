@@ -2,7 +2,7 @@
  * The small runtime of our own PV test kernels: started by the hypervisor in the place of Domain
  * 0's Linux, printing TAP on the console. A test is one C file with `void test_main(void)`; it
  * opens with a comment that says what it proves. After the last tap_ok it returns: the runtime
- * prints the plan and powers the machine off.
+ * prints the plan.
  *
  * Everything that may fault is done by the probe_ functions, or by assembly with an exception table
  * entry (GUEST_EX). Any other fault is a bail-out with registers.
