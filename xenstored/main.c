@@ -143,6 +143,8 @@ static void start(const struct options *o)
         persist_snapshot(false);
     }
     persist_commit();
+    /* Answers that the one before us had no time to send, and requests it had no time to handle. */
+    conn_flush_all();
 }
 
 int main(int argc, char **argv)

@@ -81,6 +81,7 @@ struct conn *socket_adopt(int fd)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
     c->next_tx_id = 1;
+    conn_request_flush(c); /* one that is adopted may have been in the middle of something */
     if (loop_add(fd, c, LOOP_CONN) < 0) {
         log_msg(LOG_ERR, "cannot poll a connection: %m");
     }

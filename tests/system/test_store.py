@@ -27,7 +27,7 @@ vcpus=1
 '''
 START = """set -e
 [ -e /proc/xen/xsd_port ] || mount -t xenfs xenfs /proc/xen
-mkdir -p /run/xen /run/xenstored /run/lock /var/log/xen /var/lib/xen
+mkdir -p /run/xen /run/xenstored /run/lock /var/lock /var/log/xen /var/lib/xen
 ps | grep -q '[/]usr/sbin/xenstored' || /opt/ours/xenstored --supervise --pid-file /run/xenstored/pid
 ps | grep -q '[/]usr/sbin/xenconsoled' || /opt/ours/xenconsoled --supervise --log=all --pid-file /run/xenconsoled.pid
 PATH=$PATH:%s; xen-init-dom0; xenstore-ls /local/domain/0""" % XEN_BIN

@@ -243,6 +243,9 @@ def test_live_update(build):
             guests[0].expect((h.WRITE, b'OK\0'), h.WRITE, b'/g1/lu\0%d' % n)
             guests[0].values[b'/g1/lu'] = b'%d' % n
             assert b'/g1/lu\0sock\0' in s.take_events(), 'the socket has lost its watch'
+        # With nobody else to wake the new program.
+        s.call(h.CONTROL, b'live-update\0-f\0' + program + b'\0')
+        assert s.call(h.CONTROL, b'live-update\0-s\0', timeout=2)[1] == b'OK\0'
         assert s.call(h.TX_END, b'T\0', tx)[1] == b'EAGAIN\0'
         assert s.call(h.READ, b'/never\0')[1] == b'ENOENT\0'
         assert s.call(h.CONTROL, b'live-update\0-f\0/nonexistent\0')[1] != b'OK\0'
