@@ -43,10 +43,19 @@ static int write_body(struct xsc *xs, uint32_t tx, void *arg)
     return rc;
 }
 
-int device_write(struct session *s, int domid, struct device dev, const char *const *front,
-                 const char *const *back, struct error *err)
+void device_pair(struct device_pairs *pairs, const char *name, const char *value)
 {
-    struct job job = {.front_pairs = front, .back_pairs = back, .domid = domid};
+    if (value != NULL && pairs->n + 3 <= sizeof(pairs->list) / sizeof(pairs->list[0])) {
+        pairs->list[pairs->n++] = name;
+        pairs->list[pairs->n++] = value;
+        pairs->list[pairs->n] = NULL;
+    }
+}
+
+int device_write(struct session *s, int domid, struct device dev, const struct device_pairs *front,
+                 const struct device_pairs *back, struct error *err)
+{
+    struct job job = {.front_pairs = front->list, .back_pairs = back->list, .domid = domid};
     int rc;
 
     job.front = xprintf("/local/domain/%d/device/%s/%u", domid, dev.class, dev.id);

@@ -52,8 +52,16 @@ struct value *device_list(struct session *s, const struct domain *d, const char 
 /* All of a domain's numbers of a class, in *ids (the caller frees it). Returns how many. */
 size_t device_ids(struct session *s, int domid, const char *class, uint32_t **ids);
 
-/* Write name=value pairs (ending with NULL) below a new folder; for vbd.c and vifs.c. */
-int device_write(struct session *s, int domid, struct device dev, const char *const *front,
-                 const char *const *back, struct error *err);
+/* Names and values of a folder's nodes; for vbd.c and vifs.c. */
+struct device_pairs {
+    const char *list[48]; /* name, value, ..., NULL */
+    unsigned n;
+};
+/* Append one; a NULL value is left out. Both strings must live as long as the pairs. */
+void device_pair(struct device_pairs *pairs, const char *name, const char *value);
+
+/* Write the guest's and the backend's folder anew, in one transaction. 0 or -errno */
+int device_write(struct session *s, int domid, struct device dev, const struct device_pairs *front,
+                 const struct device_pairs *back, struct error *err);
 
 #endif

@@ -21,6 +21,28 @@ static void keep_loop(struct domain *d, uint32_t vdev, int fd)
     domains_unlock();
 }
 
+static void front_pairs(const struct disk_spec *disk, struct device_pairs *p)
+{
+    device_pair(p, "backend-id", "0");
+    device_pair(p, "state", "1");
+    device_pair(p, "device-type", disk->cdrom ? "cdrom" : "disk");
+}
+
+static void back_pairs(const struct disk_spec *disk, bool loop, struct device_pairs *p)
+{
+    device_pair(p, "online", "1");
+    device_pair(p, "state", "1");
+    device_pair(p, "removable", disk->cdrom ? "1" : "0");
+    device_pair(p, "bootable", "1");
+    device_pair(p, "dev", disk->dev);
+    device_pair(p, "type", loop ? "file" : "phy");
+    device_pair(p, "mode", disk->readonly ? "r" : "w");
+    device_pair(p, "device-type", disk->cdrom ? "cdrom" : "disk");
+    device_pair(p, "params", disk->path);
+    device_pair(p, "discard-enable", disk->readonly ? "0" : "1");
+    device_pair(p, "hotplug-status", "connected");
+}
+
 int vbd_add(struct session *s, struct domain *d, const struct disk_spec *disk, struct error *err)
 {
     struct device dev = {"vbd", disk->vdev};
@@ -29,6 +51,7 @@ int vbd_add(struct session *s, struct domain *d, const struct disk_spec *disk, s
     auto_str domid = xprintf("%d", d->rec.domid);
     auto_str vdev = xprintf("%u", disk->vdev);
     auto_str physical = NULL;
+    struct device_pairs front = {.n = 0}, back = {.n = 0};
     uint32_t major = 0, minor = 0;
     int fd, rc = host_disk_open(disk, &major, &minor, &fd, err);
 
@@ -36,50 +59,14 @@ int vbd_add(struct session *s, struct domain *d, const struct disk_spec *disk, s
         return rc;
     }
     physical = xprintf("%x:%x", major, minor);
-    {
-        const char *const front[] = {"backend",
-                                     back_path,
-                                     "backend-id",
-                                     "0",
-                                     "state",
-                                     "1",
-                                     "virtual-device",
-                                     vdev,
-                                     "device-type",
-                                     disk->cdrom ? "cdrom" : "disk",
-                                     NULL};
-        const char *const back[] = {"frontend",
-                                    front_path,
-                                    "frontend-id",
-                                    domid,
-                                    "online",
-                                    "1",
-                                    "removable",
-                                    disk->cdrom ? "1" : "0",
-                                    "bootable",
-                                    "1",
-                                    "state",
-                                    "1",
-                                    "dev",
-                                    disk->dev,
-                                    "type",
-                                    fd < 0 ? "phy" : "file",
-                                    "mode",
-                                    disk->readonly ? "r" : "w",
-                                    "device-type",
-                                    disk->cdrom ? "cdrom" : "disk",
-                                    "params",
-                                    disk->path,
-                                    "discard-enable",
-                                    disk->readonly ? "0" : "1",
-                                    "physical-device",
-                                    physical,
-                                    "hotplug-status",
-                                    "connected",
-                                    NULL};
-
-        rc = device_write(s, d->rec.domid, dev, front, back, err);
-    }
+    device_pair(&front, "backend", back_path);
+    device_pair(&front, "virtual-device", vdev);
+    front_pairs(disk, &front);
+    device_pair(&back, "frontend", front_path);
+    device_pair(&back, "frontend-id", domid);
+    device_pair(&back, "physical-device", physical);
+    back_pairs(disk, fd >= 0, &back);
+    rc = device_write(s, d->rec.domid, dev, &front, &back, err);
     if (rc != 0 && fd >= 0) {
         close(fd);
         fd = -1;

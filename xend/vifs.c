@@ -13,22 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BACK 40
-
-struct pairs {
-    const char *list[MAX_BACK];
-    unsigned n;
-};
-
-static void add(struct pairs *p, const char *name, const char *value)
-{
-    if (value != NULL && p->n + 3 < MAX_BACK) {
-        p->list[p->n++] = name;
-        p->list[p->n++] = value;
-        p->list[p->n] = NULL;
-    }
-}
-
 int vif_add(struct session *s, struct domain *d, const struct vif_spec *vif, uint32_t id,
             struct error *err)
 {
@@ -39,29 +23,29 @@ int vif_add(struct session *s, struct domain *d, const struct vif_spec *vif, uin
     auto_str handle = xprintf("%u", id);
     auto_str rate = NULL;
     uint64_t bytes, interval;
-    struct pairs front = {.n = 0}, back = {.n = 0};
+    struct device_pairs front = {.n = 0}, back = {.n = 0};
 
     if (vif->rate != NULL && vif_rate(vif->rate, &bytes, &interval) == 0) {
         rate = xprintf("%" PRIu64 ",%" PRIu64, bytes, interval);
     }
-    add(&front, "backend", back_path);
-    add(&front, "backend-id", "0");
-    add(&front, "state", "1");
-    add(&front, "handle", handle);
-    add(&front, "mac", vif->mac);
-    add(&back, "frontend", front_path);
-    add(&back, "frontend-id", domid);
-    add(&back, "online", "1");
-    add(&back, "state", "1");
-    add(&back, "handle", handle);
-    add(&back, "mac", vif->mac);
-    add(&back, "type", "vif");
-    add(&back, "bridge", vif->bridge);
-    add(&back, "ip", vif->ip);
-    add(&back, "vifname", vif->vifname);
-    add(&back, "rate", rate);
-    add(&back, "script", vif->script ? vif->script : NET_DEFAULT_SCRIPT);
-    return device_write(s, d->rec.domid, dev, front.list, back.list, err);
+    device_pair(&front, "backend", back_path);
+    device_pair(&front, "backend-id", "0");
+    device_pair(&front, "state", "1");
+    device_pair(&front, "handle", handle);
+    device_pair(&front, "mac", vif->mac);
+    device_pair(&back, "frontend", front_path);
+    device_pair(&back, "frontend-id", domid);
+    device_pair(&back, "online", "1");
+    device_pair(&back, "state", "1");
+    device_pair(&back, "handle", handle);
+    device_pair(&back, "mac", vif->mac);
+    device_pair(&back, "type", "vif");
+    device_pair(&back, "bridge", vif->bridge);
+    device_pair(&back, "ip", vif->ip);
+    device_pair(&back, "vifname", vif->vifname);
+    device_pair(&back, "rate", rate);
+    device_pair(&back, "script", vif->script ? vif->script : NET_DEFAULT_SCRIPT);
+    return device_write(s, d->rec.domid, dev, &front, &back, err);
 }
 
 int vif_attach(struct session *s, struct domain *d, const struct vif_spec *vif, uint32_t id,
