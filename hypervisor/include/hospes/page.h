@@ -62,11 +62,13 @@ _Static_assert(sizeof(struct page_info) == 32, "the frame table's entries are 32
 
 #define PAGE_LIST_END (~0u)
 
-/* Frame table and direct map; implemented by the architecture as arrays at fixed addresses. */
-struct page_info *mfn_to_page(mfn_t m);
-mfn_t page_to_mfn(const struct page_info *pg);
-bool mfn_valid(mfn_t m); /* has a frame table entry (RAM); the only check before mfn_to_page */
-void *mfn_to_virt(mfn_t m);
+/*
+ * Frame table and direct map; the architecture's, inline where it can be:
+ *   bool mfn_valid(mfn_t m)                 has a frame table entry (RAM); the only check before
+ * mfn_to_page struct page_info *mfn_to_page(mfn_t m) mfn_t page_to_mfn(const struct page_info *pg)
+ *   void *mfn_to_virt(mfn_t m)              its direct-map address
+ */
+#include <arch/frames.h>
 mfn_t virt_to_mfn(const void *va); /* of direct-map addresses */
 static inline void *page_to_virt(const struct page_info *pg)
 {

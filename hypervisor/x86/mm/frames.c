@@ -10,41 +10,11 @@
 #include <arch/layout.h>
 #include <arch/mm.h>
 
-#define frame_table ((struct page_info *)FRAMETABLE_START)
-
-/* Frames whose page_info shares a 2 MiB page; which of those pages exist. */
-#define CHUNK_SHIFT 16
-#define CHUNKS      ((DIRECTMAP_END - DIRECTMAP_START) >> (CHUNK_SHIFT + PAGE_SHIFT))
-static BITMAP(chunk_map, CHUNKS);
+unsigned long frame_chunk_map[BITS_TO_LONGS(FRAME_CHUNKS)];
 
 void __init frame_chunk_backed(uint64_t first_mfn)
 {
-    __set_bit((unsigned int)(first_mfn >> CHUNK_SHIFT), chunk_map);
-}
-
-static bool backed(mfn_t m)
-{
-    return m.v < max_mfn && test_bit((unsigned int)(m.v >> CHUNK_SHIFT), chunk_map);
-}
-
-bool mfn_valid(mfn_t m)
-{
-    return backed(m) && READ_ONCE(frame_table[m.v].owner) != DOMID_IO;
-}
-
-struct page_info *mfn_to_page(mfn_t m)
-{
-    return &frame_table[m.v];
-}
-
-mfn_t page_to_mfn(const struct page_info *pg)
-{
-    return mfn((uint64_t)(pg - frame_table));
-}
-
-void *mfn_to_virt(mfn_t m)
-{
-    return (void *)(DIRECTMAP_START + (m.v << PAGE_SHIFT));
+    __set_bit((unsigned int)(first_mfn >> FRAME_CHUNK_SHIFT), frame_chunk_map);
 }
 
 mfn_t virt_to_mfn(const void *va)
@@ -60,14 +30,14 @@ mfn_t virt_to_mfn(const void *va)
 
 void set_gpfn_from_mfn(mfn_t m, uint64_t gpfn)
 {
-    if (backed(m)) {
+    if (frame_backed(m)) {
         WRITE_ONCE(((uint64_t *)RW_M2P_START)[m.v], gpfn);
     }
 }
 
 uint64_t get_gpfn_from_mfn(mfn_t m)
 {
-    return backed(m) ? READ_ONCE(((const uint64_t *)RW_M2P_START)[m.v]) : INVALID_M2P_ENTRY;
+    return frame_backed(m) ? READ_ONCE(((const uint64_t *)RW_M2P_START)[m.v]) : INVALID_M2P_ENTRY;
 }
 
 bool is_ram_range(mfn_t first, uint64_t n)

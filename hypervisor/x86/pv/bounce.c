@@ -142,7 +142,7 @@ void pv_deliver_bounce(struct vcpu *v)
     }
     bytes = build_frame(v, &b, from_kernel, frame) * sizeof(frame[0]);
     sp = ((from_kernel ? regs->rsp : v->arch.pv.kernel_sp) & ~15ul) - bytes;
-    if (!guest_range_ok(sp, 1, bytes) || raw_copy_to_guest(sp, frame, bytes) != 0) {
+    if (raw_copy_to_guest(sp, frame, bytes) != 0) {
         domain_crash(v->domain, "kernel stack at %lx cannot take an exception frame", sp);
         return;
     }

@@ -23,7 +23,9 @@ static bool next_delivery(struct vcpu *v)
         pv_inject_hw_exception(X86_EXC_NMI, 0);
         return true;
     }
-    if (vcpu_event_delivery_pending(v)) {
+    /* vcpu_event_delivery_pending, without the call. */
+    if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&
+        !READ_ONCE(v->vcpu_info->evtchn_upcall_mask)) {
         pv_bounce_to(pv->event_callback_eip, BOUNCE_MASK_EVENTS);
         return true;
     }

@@ -12,8 +12,7 @@ long do_iret(void)
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct iret_context frame;
 
-    if (!guest_range_ok(regs->rsp, 1, sizeof(frame)) ||
-        raw_copy_from_guest(&frame, regs->rsp, sizeof(frame)) != 0) {
+    if (raw_copy_from_guest(&frame, regs->rsp, sizeof(frame)) != 0) {
         domain_crash(v->domain, "iret: no frame at %lx", regs->rsp);
         return 0;
     }

@@ -57,7 +57,5 @@ bool is_ram_range(mfn_t first, uint64_t n);
 void frame_chunk_backed(uint64_t mfn);
 /* Boot: the page_info of the 65536 frames around this one exist from now on. */
 void frame_chunk_backed(uint64_t mfn);
-/* One above the highest frame with a frame table entry. */
-extern uint64_t max_mfn;
 
 #endif
