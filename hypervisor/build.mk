@@ -6,7 +6,6 @@ NM      ?= nm
 OBJCOPY ?= objcopy
 HV_DIRS := hypervisor/core hypervisor/hypercall hypervisor/lib \
            $(addprefix hypervisor/x86/,boot entry cpu mm irq pv time acpi console control dom0)
-HV_DIRS := $(filter-out hypervisor/x86/$(HV_SKIP),$(HV_DIRS))
 HV_OFFSETS := hypervisor/x86/entry/offsets.c
 HV_SRCS := $(filter-out $(HV_OFFSETS),$(sort $(wildcard $(addsuffix /*.c,$(HV_DIRS)))))
 HV_ASM  := $(sort $(wildcard $(addsuffix /*.S,$(HV_DIRS))))

@@ -1,11 +1,11 @@
 /*
- * How an exception, an event or a system call reaches a PV guest's kernel: a frame on its stack and its
- * registered entry point ("bouncing"). The guest kernel runs in ring 3 like its processes; what makes
- * it the kernel is arch.kernel_mode, its page table and its stack.
+ * How an exception, an event or a system call reaches a PV guest's kernel: a frame on its stack and
+ * its registered entry point ("bouncing"). The guest kernel runs in ring 3 like its processes; what
+ * makes it the kernel is arch.kernel_mode, its page table and its stack.
  *
- * Frame, from the stack pointer upwards, 64-bit words: rcx, r11, [ds, es, fs, gs: failsafe callback],
- * [error code], rip, cs | saved event mask << 32, rflags, rsp, ss. rflags.IF says whether events were
- * unmasked. Source: <xen/arch-x86/xen-x86_64.h>.
+ * Frame, from the stack pointer upwards, 64-bit words: rcx, r11, [ds, es, fs, gs: failsafe
+ * callback], [error code], rip, cs | saved event mask << 32, rflags, rsp, ss. rflags.IF says
+ * whether events were unmasked. Source: <xen/arch-x86/xen-x86_64.h>.
  */
 #include "pv.h"
 
@@ -119,8 +119,8 @@ static unsigned int build_frame(struct vcpu *v, const struct pv_bounce *b, bool 
 }
 
 /*
- * Puts the frame on the guest's stack and the registers to its handler. Interrupts are on: the stack
- * may fault. What cannot be written ends the domain: there is nobody left to tell.
+ * Puts the frame on the guest's stack and the registers to its handler. Interrupts are on: the
+ * stack may fault. What cannot be written ends the domain: there is nobody left to tell.
  */
 void pv_deliver_bounce(struct vcpu *v)
 {
@@ -151,6 +151,7 @@ void pv_deliver_bounce(struct vcpu *v)
     regs->ss = FLAT_KERNEL_SS64;
     regs->rsp = sp;
     /* As the CPU does on an exception; and no alignment checks in a kernel. */
-    regs->rflags &= ~(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
+    regs->rflags &=
+        ~(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
     regs->entry_vector |= TRAP_SYSCALL; /* rcx and r11 are on the stack */
 }

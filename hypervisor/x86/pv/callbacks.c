@@ -1,7 +1,7 @@
 /*
- * Where a PV guest wants to be entered: its exception table, its callbacks for events, system calls and
- * failures, its kernel stack. All of it is per vcpu. Addresses must be canonical (loading another one
- * would fault on the way out); everything else about them is the guest's problem.
+ * Where a PV guest wants to be entered: its exception table, its callbacks for events, system calls
+ * and failures, its kernel stack. All of it is per vcpu. Addresses must be canonical (loading
+ * another one would fault on the way out); everything else about them is the guest's problem.
  */
 #include "pv.h"
 #include <xen/callback.h>
@@ -70,8 +70,8 @@ static int register_callback(struct vcpu *v, unsigned int type, unsigned int fla
         pv->sysenter_disables_events = mask;
         return 0;
     case CALLBACKTYPE_nmi:
-        pv->trap_ctxt[X86_EXC_NMI] = (struct trap_info){
-            .vector = X86_EXC_NMI, .cs = FLAT_KERNEL_CS64, .address = address};
+        pv->trap_ctxt[X86_EXC_NMI] =
+            (struct trap_info){.vector = X86_EXC_NMI, .cs = FLAT_KERNEL_CS64, .address = address};
         return 0;
     default:
         return -ENOSYS;

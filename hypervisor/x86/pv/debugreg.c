@@ -1,8 +1,8 @@
 /*
  * Debug registers. The guest's are in arch.pv.debugreg; those that it has armed are loaded while it
- * runs. A breakpoint may lie in the guest's own part of the address space only, so that none fires in
- * the hypervisor but on its accesses to guest memory, where it is dropped.
- * Layout: AMD APM 2, "Debug Registers".
+ * runs. A breakpoint may lie in the guest's own part of the address space only, so that none fires
+ * in the hypervisor but on its accesses to guest memory, where it is dropped. Layout: AMD APM 2,
+ * "Debug Registers".
  */
 #include <arch/msr.h>
 #include "pv.h"
@@ -153,9 +153,9 @@ long do_get_debugreg(unsigned int reg)
 }
 
 /*
- * #DB. In the hypervisor it can be: the first instruction of sysenter_entry with the guest's TF (go on
- * without it); a data breakpoint of the guest's on memory that we access for it (dropped, as Xen does).
- * On the IST stack then: nothing here may fault or touch guest memory.
+ * #DB. In the hypervisor it can be: the first instruction of sysenter_entry with the guest's TF (go
+ * on without it); a data breakpoint of the guest's on memory that we access for it (dropped, as Xen
+ * does). On the IST stack then: nothing here may fault or touch guest memory.
  */
 void pv_debug_exception(struct cpu_user_regs *regs)
 {

@@ -1,7 +1,7 @@
 /*
- * The last thing before a guest runs (again): softirqs, among them the scheduler, then what the guest
- * has to be told: the exception that brought us here, an NMI, events. Interrupts are off from the last
- * look at all of these until the guest runs, so nothing is missed.
+ * The last thing before a guest runs (again): softirqs, among them the scheduler, then what the
+ * guest has to be told: the exception that brought us here, an NMI, events. Interrupts are off from
+ * the last look at all of these until the guest runs, so nothing is missed.
  */
 #include <hospes/softirq.h>
 #include <arch/spec_ctrl.h>
@@ -30,8 +30,8 @@ static bool next_delivery(struct vcpu *v)
     return false;
 }
 
-/* SYSRET gives the guest flat selectors and its rip in rcx: right after SYSCALL and at the start of a
- * handler. A rip that is not canonical would fault in ring 0 on the guest's stack. */
+/* SYSRET gives the guest flat selectors and its rip in rcx: right after SYSCALL and at the start of
+ * a handler. A rip that is not canonical would fault in ring 0 on the guest's stack. */
 static bool sysret_will_do(const struct cpu_user_regs *regs)
 {
     return (regs->entry_vector & TRAP_SYSCALL) && is_canonical(regs->rip) &&

@@ -1,4 +1,5 @@
-/* Instructions of the running guest: fetching them, their operands' addresses, registers (decode.h). */
+/* Instructions of the running guest: fetching them, their operands' addresses, registers
+ * (decode.h). */
 #include <hospes/arch.h>
 #include <hospes/guest_access.h>
 #include <hospes/lib.h>

@@ -1,11 +1,11 @@
 /*
- * Returning to where a guest wants: the iret hypercall, and what happens when the real IRETQ finds that
- * the guest's registers are not fit to be loaded.
+ * Returning to where a guest wants: the iret hypercall, and what happens when the real IRETQ finds
+ * that the guest's registers are not fit to be loaded.
  */
 #include "pv.h"
 
-/* The frame lies where the guest's stack pointer is. rcx and r11 are only loaded from it for a return
- * that is not the end of a system call. The result goes to rax. */
+/* The frame lies where the guest's stack pointer is. rcx and r11 are only loaded from it for a
+ * return that is not the end of a system call. The result goes to rax. */
 long do_iret(void)
 {
     struct vcpu *v = current;
@@ -41,10 +41,10 @@ long do_iret(void)
 }
 
 /*
- * The general registers are the guest's already; its rip..ss are where they were, above the fault's own
- * frame, which overlaps the place where its general registers were saved. So: take the frame off to the
- * side, put everything back, and decide. What the fault handler can mend (a page of the LDT) is tried
- * again; everything else is the guest's failsafe callback.
+ * The general registers are the guest's already; its rip..ss are where they were, above the fault's
+ * own frame, which overlaps the place where its general registers were saved. So: take the frame
+ * off to the side, put everything back, and decide. What the fault handler can mend (a page of the
+ * LDT) is tried again; everything else is the guest's failsafe callback.
  */
 void pv_iret_fault(struct cpu_user_regs *regs, unsigned long cr2)
 {

@@ -248,17 +248,18 @@ static const struct opcode_row {
     bool byte_form; /* an even opcode is the 8-bit form */
     bool (*fn)(struct write_op *op, struct cpu_user_regs *r);
 } opcodes[] = {
-    {MAP_ONE, 0x00, 0x01, true, op_alu_reg},  {MAP_ONE, 0x08, 0x09, true, op_alu_reg},
-    {MAP_ONE, 0x10, 0x11, true, op_alu_reg},  {MAP_ONE, 0x18, 0x19, true, op_alu_reg},
-    {MAP_ONE, 0x20, 0x21, true, op_alu_reg},  {MAP_ONE, 0x28, 0x29, true, op_alu_reg},
-    {MAP_ONE, 0x30, 0x31, true, op_alu_reg},  {MAP_ONE, 0x80, 0x81, true, op_alu_imm},
-    {MAP_ONE, 0x83, 0x83, false, op_alu_imm}, {MAP_ONE, 0x86, 0x87, true, op_xchg},
-    {MAP_ONE, 0x88, 0x89, true, op_mov_reg},  {MAP_ONE, 0xa2, 0xa3, true, op_mov_acc},
-    {MAP_ONE, 0xaa, 0xab, true, op_stos},     {MAP_ONE, 0xc6, 0xc7, true, op_mov_imm},
-    {MAP_ONE, 0xf6, 0xf7, true, op_not_neg},  {MAP_ONE, 0xfe, 0xff, true, op_inc_dec},
-    {MAP_0F, 0xab, 0xab, false, op_bit_reg},  {MAP_0F, 0xb3, 0xb3, false, op_bit_reg},
-    {MAP_0F, 0xbb, 0xbb, false, op_bit_reg},  {MAP_0F, 0xba, 0xba, false, op_bit_imm},
-    {MAP_0F, 0xb0, 0xb1, true, op_cmpxchg},   {MAP_0F, 0xc0, 0xc1, true, op_xadd},
+    /* The frequent ones first. */
+    {MAP_ONE, 0x88, 0x89, true, op_mov_reg}, {MAP_ONE, 0x86, 0x87, true, op_xchg},
+    {MAP_0F, 0xb0, 0xb1, true, op_cmpxchg},  {MAP_ONE, 0x20, 0x21, true, op_alu_reg},
+    {MAP_ONE, 0xc6, 0xc7, true, op_mov_imm}, {MAP_0F, 0xba, 0xba, false, op_bit_imm},
+    {MAP_ONE, 0x80, 0x81, true, op_alu_imm}, {MAP_ONE, 0x83, 0x83, false, op_alu_imm},
+    {MAP_ONE, 0x08, 0x09, true, op_alu_reg}, {MAP_ONE, 0x00, 0x01, true, op_alu_reg},
+    {MAP_ONE, 0x10, 0x11, true, op_alu_reg}, {MAP_ONE, 0x18, 0x19, true, op_alu_reg},
+    {MAP_ONE, 0x28, 0x29, true, op_alu_reg}, {MAP_ONE, 0x30, 0x31, true, op_alu_reg},
+    {MAP_ONE, 0xa2, 0xa3, true, op_mov_acc}, {MAP_ONE, 0xaa, 0xab, true, op_stos},
+    {MAP_ONE, 0xf6, 0xf7, true, op_not_neg}, {MAP_ONE, 0xfe, 0xff, true, op_inc_dec},
+    {MAP_0F, 0xab, 0xab, false, op_bit_reg}, {MAP_0F, 0xb3, 0xb3, false, op_bit_reg},
+    {MAP_0F, 0xbb, 0xbb, false, op_bit_reg}, {MAP_0F, 0xc0, 0xc1, true, op_xadd},
     {MAP_0F, 0xc3, 0xc3, false, op_mov_reg}, /* MOVNTI */
 };
 
@@ -372,6 +373,10 @@ bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs)
         return false;
     }
     done = false;
+    if (pg && (READ_ONCE(pg->type_info) & PGT_TYPE_MASK) != PGT_L1) {
+        put_page(pg); /* the common case: copy on write; looked at again under the lock */
+        return false;
+    }
     if (insn_fetch(&op.insn, regs, &fault) == 0 && (row = row_of(&op.insn)) != NULL) {
         op.bytes = row->byte_form && !(op.insn.opcode & 1) ? 1 : op.insn.op_bytes;
         op.va = cr2;

@@ -106,14 +106,16 @@ bool pv_handle_page_fault(unsigned long cr2, struct cpu_user_regs *regs)
     if (!is_guest_address(cr2)) {
         return false;
     }
+    /* Looks at the entry itself, so a translation that was merely stale is not taken for it. */
+    if (guest_mode(regs) && v->arch.kernel_mode &&
+        (regs->error_code & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) ==
+            (PF_PRESENT | PF_WRITE) &&
+        pv_emulate_table_write(cr2, regs)) {
+        return true;
+    }
     if (is_spurious(cr2, regs)) {
         invlpg(cr2);
         return true;
-    }
-    if (guest_mode(regs) && v->arch.kernel_mode &&
-        (regs->error_code & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) ==
-            (PF_PRESENT | PF_WRITE)) {
-        return pv_emulate_table_write(cr2, regs);
     }
     return false;
 }

@@ -29,7 +29,8 @@ bool read_segment(unsigned int sel, struct segment *s)
     uint64_t d;
 
     *s = (struct segment){0};
-    if ((sel & 0xfffc) == 0 || (sel >> 3) >= entries || !read_descriptor(table + (sel & 0xfff8), &d)) {
+    if ((sel & 0xfffc) == 0 || (sel >> 3) >= entries ||
+        !read_descriptor(table + (sel & 0xfff8), &d)) {
         return false;
     }
     s->present = (d >> 47) & 1;

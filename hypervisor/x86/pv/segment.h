@@ -10,8 +10,8 @@ struct segment {
     bool present, code, writable, readable, expand_down, long_mode, size32;
 };
 
-/* The descriptor behind sel of current; false: none (or not readable). In long mode bases and limits are
- * not used but for FS and GS, whose bases are in MSRs. */
+/* The descriptor behind sel of current; false: none (or not readable). In long mode bases and
+ * limits are not used but for FS and GS, whose bases are in MSRs. */
 bool read_segment(unsigned int sel, struct segment *s) __must_check;
 
 #endif

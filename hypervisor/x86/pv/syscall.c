@@ -1,6 +1,7 @@
 /*
- * SYSCALL: a hypercall when the guest's kernel makes it, a system call for the guest's kernel when its
- * user mode does. A guest's kernel and its processes run in the same ring; arch.kernel_mode tells.
+ * SYSCALL: a hypercall when the guest's kernel makes it, a system call for the guest's kernel when
+ * its user mode does. A guest's kernel and its processes run in the same ring; arch.kernel_mode
+ * tells.
  */
 #include "pv.h"
 
@@ -29,9 +30,8 @@ void pv_syscall(struct cpu_user_regs *regs)
     if (likely(v->arch.kernel_mode)) {
         hypercall(v, regs);
     } else if (likely(pv->syscall_callback_eip)) {
-        pv_bounce_to(pv->syscall_callback_eip, (pv->vgc_flags & VGCF_syscall_disables_events)
-                                                   ? BOUNCE_MASK_EVENTS
-                                                   : 0u);
+        pv_bounce_to(pv->syscall_callback_eip,
+                     (pv->vgc_flags & VGCF_syscall_disables_events) ? BOUNCE_MASK_EVENTS : 0u);
     } else {
         regs->rip -= SYSCALL_BYTES;
         pv_inject_hw_exception(X86_EXC_UD, 0);

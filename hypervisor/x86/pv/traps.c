@@ -1,10 +1,10 @@
 /*
- * Exceptions. From a guest: emulate, mend, or pass on to the guest's own handler. From the hypervisor:
- * a fixup of the exception table, or the end.
+ * Exceptions. From a guest: emulate, mend, or pass on to the guest's own handler. From the
+ * hypervisor: a fixup of the exception table, or the end.
  *
- * do_exception runs on the primary stack; do_ist_exception too when the exception came from a guest,
- * otherwise on an IST stack that the same exception would overwrite: it touches no guest memory then
- * and leaves interrupts off.
+ * do_exception runs on the primary stack; do_ist_exception too when the exception came from a
+ * guest, otherwise on an IST stack that the same exception would overwrite: it touches no guest
+ * memory then and leaves interrupts off.
  */
 #include <arch/irq.h>
 #include <arch/msr.h>
@@ -15,15 +15,24 @@ void do_ist_exception(struct cpu_user_regs *regs);
 void do_double_fault(struct cpu_user_regs *regs) __noreturn;
 
 static const char *const exception_names[] = {
-    [0] = "divide error",         [1] = "debug",
-    [2] = "NMI",                  [3] = "breakpoint",
-    [4] = "overflow",             [5] = "bounds",
-    [6] = "invalid opcode",       [7] = "no FPU",
-    [8] = "double fault",         [10] = "invalid TSS",
-    [11] = "segment not present", [12] = "stack fault",
-    [13] = "general protection",  [14] = "page fault",
-    [16] = "FPU error",           [17] = "alignment check",
-    [18] = "machine check",       [19] = "SIMD error",
+    [0] = "divide error",
+    [1] = "debug",
+    [2] = "NMI",
+    [3] = "breakpoint",
+    [4] = "overflow",
+    [5] = "bounds",
+    [6] = "invalid opcode",
+    [7] = "no FPU",
+    [8] = "double fault",
+    [10] = "invalid TSS",
+    [11] = "segment not present",
+    [12] = "stack fault",
+    [13] = "general protection",
+    [14] = "page fault",
+    [16] = "FPU error",
+    [17] = "alignment check",
+    [18] = "machine check",
+    [19] = "SIMD error",
     [21] = "control protection",
 };
 
@@ -123,8 +132,8 @@ static void no_fpu(void)
 {
     struct pv_vcpu *pv = &current->arch.pv;
 
-    /* State is switched eagerly: CR0.TS is set only for a guest that asked for it, and the ABI clears
-     * it on the way to the handler. */
+    /* State is switched eagerly: CR0.TS is set only for a guest that asked for it, and the ABI
+     * clears it on the way to the handler. */
     __asm__ volatile("clts");
     if (pv->ctrlreg[0] & CR0_TS) {
         pv->ctrlreg[0] &= ~CR0_TS;
