@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Our toolstack (xenstored, xenconsoled, xend, xm) on Debian's stock Xen 4.17 and on our hypervisor: a PV guest of Debian's stock kernel is
-created, uses its disk and its network card, is given and robbed of devices, survives a killed xend, reboots, crashes
+"""Our toolstack (xenstored, xenconsoled, xend, xm) on Debian's stock Xen 4.17 and on our hypervisor: a PV guest of
+Debian's stock kernel is created, uses its disk and its network card, is given and robbed of devices, survives a killed xend, reboots, crashes
 and goes, and leaves nothing behind. TAP."""
 
 import json
