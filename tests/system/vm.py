@@ -87,7 +87,7 @@ class Machine:
     """One emulated PC. Use as a context manager: leaving it always ends QEMU."""
 
     def __init__(self, hypervisor="hospes", kernel="6.1", image="small", vcpus=2, memory=2048,
-                 dom0_mem=None, dom0_vcpus=None, cpu="EPYC,+svm,-monitor", accel=None,
+                 dom0_mem=None, dom0_vcpus=None, cpu="EPYC,+svm,-monitor,+x2apic", accel=None,
                  hv_options="", linux_options="", overlays=(), share=None, ramdisk=None, disks=(),
                  disk_bus="virtio", network="virtio-net-pci", extra=(), log_file=None, icount=None,
                  reboot=False, tools=True, vmlinuz=None):
