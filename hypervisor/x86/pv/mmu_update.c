@@ -86,6 +86,7 @@ static int do_one_update(const struct update_batch *b, const struct mmu_update *
 {
     switch (req->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE: /* frames are never translated here */
         return update_entry(b, req->ptr, req->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
         return update_entry(b, req->ptr, req->val, true);
