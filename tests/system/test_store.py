@@ -105,7 +105,8 @@ def life():
         m.type("sleep 3; awk '/MemTotal/{print $2 < 230000 ? \"small\"\"er\" : \"as before\"}' /proc/meminfo\n")
         m.expect("smaller", 120)
         m.type("poweroff\n")
-        m.expect(r"\w+:[^\n]*# ", 200)
+        m.expect(r"Power down|System halted", 200)
+        m.expect(r"dom0:[^\n]*# ", 200)
         m.run("export PATH=$PATH:%s; i=0; while xl list g1 >/dev/null 2>&1; do sleep 1; i=$((i+1)); [ $i -lt 60 ]; "
               "done" % XEN_BIN, 90)
         _, text = m.run("xenstore-ls /local/domain; xenstore-ls /vm; ls /run/xenconsoled")
