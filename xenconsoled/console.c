@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -25,12 +26,28 @@ int console_epoll = -1;
 static struct progress progress_memory;
 struct progress *console_progress = &progress_memory;
 
+/* A guest that died while no daemon ran has left its socket; the living ones get theirs anew. */
+static void remove_stale_sockets(void)
+{
+    char pattern[300];
+    glob_t found;
+
+    snprintf(pattern, sizeof(pattern), "%s/*.sock", console_socket_dir);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            (void)unlink(found.gl_pathv[i]);
+        }
+        globfree(&found);
+    }
+}
+
 int console_init(void)
 {
     char path[300];
     void *p;
     int fd;
 
+    remove_stale_sockets();
     snprintf(path, sizeof(path), "%s/progress", console_socket_dir);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
@@ -155,9 +172,7 @@ void console_input(struct console *con, const char *data, size_t len)
     machine->notify(con->port);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------
- * /  */
+/* ---- life ---- */
 
 static struct console *add(unsigned domid)
 {

@@ -155,9 +155,7 @@ static void parse(int argc, char **argv)
     }
 }
 
-/* --- start
- * ----------------------------------------------------------------------------------------------------
- * /  */
+/* ---- start ---- */
 
 static void on_hangup(int signal_number)
 {
@@ -257,9 +255,7 @@ static struct xsc *start(void)
     return xs;
 }
 
-/* --- work
- * -----------------------------------------------------------------------------------------------------
- * /  */
+/* ---- work ---- */
 
 static void take_ports(void)
 {

@@ -16,9 +16,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* --- fifo
- * --------------------------------------------------------------------------------------------------
- * /  */
+/* ---- fifo ---- */
 
 static void fifo_resize(struct fifo *f, size_t cap)
 {
@@ -199,9 +197,7 @@ void reader_close_all(struct console *con)
     }
 }
 
-/* --- opening
- * -------------------------------------------------------------------------------------------------
- * /  */
+/* ---- opening ---- */
 
 int reader_open_pty(struct console *con, char *name, size_t size)
 {
