@@ -4,14 +4,16 @@
 #   FUZZ_TESTS     the same, for fuzzers with their seed corpus and a limit of their own well below three minutes
 #   GUEST_TESTS    small kernels (ELF) that run as Domain 0, FILE[:option=value...]; options: see tests/system/guest.py
 #
-# System tests are all tests/system/test_*.py; the long ones, tests/system/soak_*.py, belong to make soak.
-# make test TESTS='unit guests' runs only these kinds.
+# System tests are all tests/system/test_*.py. make test TESTS='unit guests' runs only these kinds; make test-long runs
+# tests/system/long_*.py: whole lives of guests with every tool, on Hospes and on Debian's Xen (about an hour);
+# make soak runs tests/system/soak_*.py.
 
 FUZZ_TESTS  ?=
 GUEST_TESTS :=
 TESTS       ?= unit fuzz guests system
 
 SYSTEM_TESTS = $(sort $(wildcard tests/system/test_*.py))
+LONG_TESTS   = $(sort $(wildcard tests/system/long_*.py))
 SOAK_TESTS   = $(sort $(wildcard tests/system/soak_*.py))
 TEST_FILES   = $(UNIT_TESTS) $(FUZZ_TESTS) $(foreach t,$(GUEST_TESTS),$(firstword $(subst :, ,$(t))))
 LIST_unit    = $(UNIT_TESTS)
@@ -21,7 +23,7 @@ LIST_system  = $(SYSTEM_TESTS)
 
 # What the lists hold is known only after every build.mk was read: hence make once more. Set-up comes first, as
 # what is built depends on what it installs.
-.PHONY: test soak test-files
+.PHONY: test test-long soak test-files
 test-files:
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(TEST_FILES)
 
@@ -29,6 +31,11 @@ test:
 	@$(MAKE) --no-print-directory $(if $(filter system,$(TESTS)),setup-disks,setup)
 	@$(MAKE) --no-print-directory -k test-files || echo "what could not be built fails below"
 	@$(PYTHON) tests/run $(foreach k,$(TESTS),--$(k) $(LIST_$(k)))
+
+test-long:
+	@$(MAKE) --no-print-directory setup-disks
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/run --long $(LONG_TESTS)
 
 soak:
 	@$(MAKE) --no-print-directory setup-disks

@@ -2,7 +2,7 @@
 """libxenctrl on Debian's stock Xen 4.17: it asks the hypervisor everything, builds guests of Debian's stock kernels
 without any of Xen's own libraries, sees their console up to their userland, dumps one's core, and leaves nothing
 behind, also where a creation fails. The second creation of a guest, whose kernel is in the cache, takes at most a
-quarter of the first. TAP; test_libxenctrl_hospes.py does the same on our own hypervisor.
+quarter of the first. TAP; long_libxenctrl_hospes.py does the same on our own hypervisor.
 
 All cases run in one machine, which is started by the first of them."""
 
