@@ -128,21 +128,30 @@ static int cancelled(struct domain *d, struct error *err)
     return fail(err, ECANCELED, "The domain %s was destroyed meanwhile.", domain_name(d));
 }
 
-int device_wait_backend(struct session *s, struct domain *d, struct device dev, struct error *err)
+/* 0: what w waits for has come; a negative error, said in err; 1: the time is over. */
+static int wait_outcome(struct wait *w, struct session *s, struct domain *d, struct device dev,
+                        struct error *err)
 {
-    struct wait w = {.done = accepted};
     int rc;
 
-    wait_init(&w, s, d->rec.domid, dev);
-    rc = wait_for(&w, d, (int)settings.device_timeout * 1000);
+    wait_init(w, s, d->rec.domid, dev);
+    rc = wait_for(w, d, (int)settings.device_timeout * 1000);
     if (rc == 1) {
         return 0;
     }
     if (rc == -ECANCELED) {
         return cancelled(d, err);
     }
-    if (rc == 2) {
-        return refused(s, &w, dev, err);
+    return rc == 2 ? refused(s, w, dev, err) : 1;
+}
+
+int device_wait_backend(struct session *s, struct domain *d, struct device dev, struct error *err)
+{
+    struct wait w = {.done = accepted};
+    int rc = wait_outcome(&w, s, d, dev, err);
+
+    if (rc <= 0) {
+        return rc;
     }
     return fail(err, ETIMEDOUT,
                 "No backend driver took %s %u of %s within %u s: load it in Domain 0 (modprobe "
@@ -154,18 +163,10 @@ int device_wait_backend(struct session *s, struct domain *d, struct device dev, 
 int device_wait_connected(struct session *s, struct domain *d, struct device dev, struct error *err)
 {
     struct wait w = {.done = connected};
-    int rc;
+    int rc = wait_outcome(&w, s, d, dev, err);
 
-    wait_init(&w, s, d->rec.domid, dev);
-    rc = wait_for(&w, d, (int)settings.device_timeout * 1000);
-    if (rc == 1) {
-        return 0;
-    }
-    if (rc == -ECANCELED) {
-        return cancelled(d, err);
-    }
-    if (rc == 2) {
-        return refused(s, &w, dev, err);
+    if (rc <= 0) {
+        return rc;
     }
     return fail(err, ETIMEDOUT,
                 "The guest %s has not connected its %s %u within %u s: it may lack the driver.",

@@ -44,10 +44,6 @@ int steal_page(struct domain *d, struct page_info *pg, unsigned int memflags) __
 enum share_access { SHARE_RW, SHARE_RO };
 void share_xen_page_with_guest(struct page_info *pg, struct domain *d, enum share_access access);
 
-/* XENMEM_claim_pages: promises d memory up to `pages` in all (0: takes the promise back). -EINVAL,
- * -ENOMEM. */
-int domain_claim_pages(struct domain *d, uint64_t pages) __must_check;
-
 /* ---- hypervisor heap ---- */
 /* Frames for the hypervisor itself (through the direct map), cleared; NULL: no memory. */
 void *alloc_xenheap_pages(unsigned int order, unsigned int memflags) __must_check;

@@ -201,9 +201,6 @@ static void __init back_tables_for(uint64_t first, uint64_t last)
     for (uint64_t m = first; m < last; m = (m | 0xffff) + 1) {
         frame_chunk_backed(m);
     }
-    for (uint64_t m = first; m < last; m = (m | 0xffff) + 1) {
-        frame_chunk_backed(m);
-    }
     back_table(FRAMETABLE_START + first * sizeof(struct page_info),
                (last - first) * sizeof(struct page_info), 0);
     first = ROUNDDOWN(first, LEVEL_SIZE(2) / 8);

@@ -55,7 +55,5 @@ void cache_flush_mask(cpumask_t mask);
 bool is_ram_range(mfn_t first, uint64_t n);
 /* Boot: the page_info of the 65536 frames around this one exist from now on. */
 void frame_chunk_backed(uint64_t mfn);
-/* Boot: the page_info of the 65536 frames around this one exist from now on. */
-void frame_chunk_backed(uint64_t mfn);
 
 #endif
