@@ -505,18 +505,3 @@ void evtchn_dump(struct domain *d)
         }
     }
 }
-
-static void dump_all(char key)
-{
-    struct domain *d;
-
-    (void)key;
-    for_each_domain (d) {
-        evtchn_dump(d);
-    }
-}
-
-void __init evtchn_register_keys(void)
-{
-    keyhandler_register('e', dump_all, "event channels");
-}

@@ -44,7 +44,7 @@ def load(disk_bus, network, vcpus):
         machine.boot(400)
         machine.run("ping -c 3 10.0.2.2 && grep -E 'virtio|e1000e|eth0|ahci' /proc/interrupts", 60, check=True)
         machine.run("cd /tmp && for i in $(seq 40); do echo \"int f$i(int x) { return x * $i; }\" > f$i.c; done && "
-                    "printf 'all: $(patsubst %.c,%.o,$(wildcard f*.c))\\n' > Makefile && make -j$(nproc)",
+                    "echo 'all: $(patsubst %.c,%.o,$(wildcard f*.c))' > Makefile && make -j$(nproc)",
                     300, check=True)
         status, text = machine.run("stress-ng --cpu 1 --vm 1 --vm-bytes 128M --fork 1 --switch 1 --signal 1 --mmap 1 "
                                    "--hdd 1 --hdd-bytes 64M --temp-path /var/tmp --timeout %d --metrics-brief "

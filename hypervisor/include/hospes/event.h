@@ -157,6 +157,5 @@ bool vcpu_event_delivery_pending(const struct vcpu *v);
 
 /* Prints a domain's ports; debug key 'e'. */
 void evtchn_dump(struct domain *d);
-void evtchn_register_keys(void);
 
 #endif
