@@ -13,7 +13,8 @@
 #include <string.h>
 
 static const struct api_row rows[] = {
-    {"xend.domain", api_domain_info, 1, 2, API_SXP, "(dom, full=0) -> the domain's S-expression"},
+    {"xend.domain", api_domain_info, 1, 2, API_SXP | API_DOMAIN,
+     "(dom, full=0) -> the domain's S-expression"},
     {"xend.domains", api_domains, 0, 2, API_SXP, "(detail=1, full=0) -> all running domains"},
     {"xend.domains_with_state", api_domains_with_state, 1, 3, API_SXP,
      "(detail, state, full=0) -> domains that are all, running, paused, crashed, shutdown, halted"},
@@ -22,47 +23,58 @@ static const struct api_row rows[] = {
     {"xend.domain.check", api_domain_check, 1, 1, 0,
      "(config) -> check what create would check, and touch nothing"},
     {"xend.domain.new", api_domain_new, 1, 1, 0, "(config) -> store a domain"},
-    {"xend.domain.start", api_domain_start, 1, 2, 0, "(dom, paused=0) -> start a stored domain"},
-    {"xend.domain.delete", api_domain_delete, 1, 1, 0, "(dom) -> forget a stored domain"},
-    {"xend.domain.destroy", api_domain_destroy, 1, 1, 0, "(dom) -> end it at once"},
-    {"xend.domain.shutdown", api_domain_shutdown, 1, 2, 0,
+    {"xend.domain.start", api_domain_start, 1, 2, API_DOMAIN,
+     "(dom, paused=0) -> start a stored domain"},
+    {"xend.domain.delete", api_domain_delete, 1, 1, API_DOMAIN, "(dom) -> forget a stored domain"},
+    {"xend.domain.destroy", api_domain_destroy, 1, 1, API_DOMAIN, "(dom) -> end it at once"},
+    {"xend.domain.shutdown", api_domain_shutdown, 1, 2, API_DOMAIN,
      "(dom, reason='poweroff') -> ask it for poweroff, reboot or halt"},
-    {"xend.domain.pause", api_domain_pause, 1, 1, 0, "(dom)"},
-    {"xend.domain.unpause", api_domain_unpause, 1, 1, 0, "(dom)"},
-    {"xend.domain.setName", api_domain_rename, 2, 2, 0, "(dom, name)"},
-    {"xend.domain.send_sysrq", api_domain_sysrq, 2, 3, 0, "(dom, key)"},
-    {"xend.domain.dump", api_domain_dump, 1, 5, 0,
+    {"xend.domain.pause", api_domain_pause, 1, 1, API_DOMAIN, "(dom)"},
+    {"xend.domain.unpause", api_domain_unpause, 1, 1, API_DOMAIN, "(dom)"},
+    {"xend.domain.setName", api_domain_rename, 2, 2, API_DOMAIN, "(dom, name)"},
+    {"xend.domain.send_sysrq", api_domain_sysrq, 2, 3, API_DOMAIN, "(dom, key)"},
+    {"xend.domain.dump", api_domain_dump, 1, 5, API_DOMAIN,
      "(dom, file='', live=0, crash=0, reset=0) -> name of the core dump"},
-    {"xend.domain.setMemoryTarget", api_domain_mem_set, 2, 2, 0, "(dom, MiB)"},
-    {"xend.domain.maxmem_set", api_domain_mem_max, 2, 2, 0, "(dom, MiB)"},
-    {"xend.domain.getVCPUInfo", api_domain_vcpus, 1, 1, API_SXP, "(dom) -> its virtual CPUs"},
-    {"xend.domain.setVCpuCount", api_domain_vcpu_set, 2, 2, 0, "(dom, count)"},
-    {"xend.domain.pincpu", api_domain_pin, 3, 3, 0, "(dom, vcpu or 'all', '0-3,^2')"},
-    {"xend.domain.sched_credit_get", api_domain_credit_get, 1, 1, 0, "(dom) -> weight and cap"},
-    {"xend.domain.sched_credit_set", api_domain_credit_set, 1, 3, 0,
+    {"xend.domain.setMemoryTarget", api_domain_mem_set, 2, 2, API_CHANGE, "(dom, MiB)"},
+    {"xend.domain.maxmem_set", api_domain_mem_max, 2, 2, API_CHANGE, "(dom, MiB)"},
+    {"xend.domain.getVCPUInfo", api_domain_vcpus, 1, 1, API_SXP | API_DOMAIN,
+     "(dom) -> its virtual CPUs"},
+    {"xend.domain.setVCpuCount", api_domain_vcpu_set, 2, 2, API_CHANGE, "(dom, count)"},
+    {"xend.domain.pincpu", api_domain_pin, 3, 3, API_CHANGE, "(dom, vcpu or 'all', '0-3,^2')"},
+    {"xend.domain.sched_credit_get", api_domain_credit_get, 1, 1, API_DOMAIN,
+     "(dom) -> weight and cap"},
+    {"xend.domain.sched_credit_set", api_domain_credit_set, 1, 3, API_CHANGE,
      "(dom, weight=0, cap=-1): 0 and -1 leave it as it is"},
-    {"xend.domain.getRestartCount", api_domain_restarts, 1, 1, 0, "(dom) -> restarts by itself"},
-    {"xend.domain.device_create", api_device_create, 2, 2, 0,
+    {"xend.domain.getRestartCount", api_domain_restarts, 1, 1, API_DOMAIN,
+     "(dom) -> restarts by itself"},
+    {"xend.domain.device_create", api_device_create, 2, 2, API_DOMAIN,
      "(dom, ['vbd' or 'vif', ...]) -> the device's number"},
-    {"xend.domain.destroyDevice", api_device_destroy, 3, 5, 0,
+    {"xend.domain.destroyDevice", api_device_destroy, 3, 5, API_DOMAIN,
      "(dom, class, device, force=0) -> take it away"},
-    {"xend.domain.getDeviceSxprs", api_device_list, 2, 2, API_SXP,
+    {"xend.domain.getDeviceSxprs", api_device_list, 2, 2, API_SXP | API_DOMAIN,
      "(dom, 'vbd' or 'vif') -> [[number, [[key, value], ...]], ...]"},
-    {"xend.domain.getBlockDeviceClass", api_device_class, 2, 2, 0, "(dom, device) -> 'vbd'"},
-    {"xend.domain.waitForDevices", api_device_wait, 1, 1, 0, "(dom) -> wait for its backends"},
-    {"xend.domain.console", api_domain_console, 1, 1, 0,
+    {"xend.domain.getBlockDeviceClass", api_device_class, 2, 2, API_DOMAIN,
+     "(dom, device) -> 'vbd'"},
+    {"xend.domain.waitForDevices", api_device_wait, 1, 1, API_DOMAIN,
+     "(dom) -> wait for its backends"},
+    {"xend.domain.console", api_domain_console, 1, 1, API_DOMAIN,
      "(dom) -> path of the terminal of its console"},
     {"xend.domain.save", api_not_offered, 0, 9, API_NO_SESSION, "not offered"},
     {"xend.domain.restore", api_not_offered, 0, 9, API_NO_SESSION, "not offered"},
     {"xend.domain.suspend", api_not_offered, 0, 9, API_NO_SESSION, "not offered"},
     {"xend.domain.resume", api_not_offered, 0, 9, API_NO_SESSION, "not offered"},
     {"xend.domain.migrate", api_not_offered, 0, 9, API_NO_SESSION, "not offered"},
-    {"xend.vcpu.info", api_domain_vcpus, 1, 1, API_SXP, "the same as xend.domain.getVCPUInfo"},
-    {"xend.vcpu.set", api_domain_vcpu_set, 2, 2, 0, "the same as xend.domain.setVCpuCount"},
-    {"xend.vcpu.pin", api_domain_pin, 3, 3, 0, "the same as xend.domain.pincpu"},
-    {"xend.device.create", api_device_create, 2, 2, 0, "the same as xend.domain.device_create"},
-    {"xend.device.destroy", api_device_destroy, 3, 5, 0, "the same as xend.domain.destroyDevice"},
-    {"xend.device.list", api_device_list, 2, 2, API_SXP, "the same as xend.domain.getDeviceSxprs"},
+    {"xend.vcpu.info", api_domain_vcpus, 1, 1, API_SXP | API_DOMAIN,
+     "the same as xend.domain.getVCPUInfo"},
+    {"xend.vcpu.set", api_domain_vcpu_set, 2, 2, API_CHANGE,
+     "the same as xend.domain.setVCpuCount"},
+    {"xend.vcpu.pin", api_domain_pin, 3, 3, API_CHANGE, "the same as xend.domain.pincpu"},
+    {"xend.device.create", api_device_create, 2, 2, API_DOMAIN,
+     "the same as xend.domain.device_create"},
+    {"xend.device.destroy", api_device_destroy, 3, 5, API_DOMAIN,
+     "the same as xend.domain.destroyDevice"},
+    {"xend.device.list", api_device_list, 2, 2, API_SXP | API_DOMAIN,
+     "the same as xend.domain.getDeviceSxprs"},
     {"xend.node.info", api_node_info, 0, 0, API_SXP, "() -> [[key, value], ...]"},
     {"xend.node.dmesg.info", api_node_dmesg, 0, 0, 0, "() -> the hypervisor's console"},
     {"xend.node.dmesg.clear", api_node_dmesg_clear, 0, 0, 0, "() -> the same, and forget it"},
@@ -104,6 +116,35 @@ static int check(const char *method, const struct api_row *row, const struct val
     return 0;
 }
 
+/* The domain that the first argument names. */
+static int find_domain(struct call *c)
+{
+    char buffer[24];
+    const char *which = arg_text(c, 0, buffer);
+
+    if (which[0] == '\0') {
+        return fail(&c->err, EINVAL, "A domain must be given by its name, number or UUID.");
+    }
+    return domain_get(c->s, which, &c->d, &c->err);
+}
+
+static int run(const struct api_row *row, struct call *c)
+{
+    auto_domain d = NULL;
+    int rc = row->flags & (API_DOMAIN | API_CHANGE) ? find_domain(c) : 0;
+
+    d = c->d;
+    if (rc == 0 && (row->flags & API_CHANGE)) {
+        rc = domain_begin(d, "being changed", &c->err);
+        if (rc == 0) {
+            rc = row->method(c);
+            domain_end(d);
+        }
+        return rc;
+    }
+    return rc ? rc : row->method(c);
+}
+
 int api_call(const char *method, const struct value *args, bool objects, struct value **result,
              int *fault, struct error *err)
 {
@@ -118,7 +159,7 @@ int api_call(const char *method, const struct value *args, bool objects, struct 
     if (rc != 0) {
         return rc;
     }
-    rc = row->method(&c);
+    rc = run(row, &c);
     session_put(c.s);
     if (rc != 0) {
         value_free(c.result);
@@ -174,15 +215,4 @@ bool arg_bool(struct call *c, unsigned i)
                strcmp(v->string, "False") != 0;
     }
     return v != NULL && value_to_int(v, &number) == 0 && number != 0;
-}
-
-int arg_domain(struct call *c, unsigned i, struct domain **out)
-{
-    char buffer[24];
-    const char *which = arg_text(c, i, buffer);
-
-    if (which[0] == '\0') {
-        return fail(&c->err, EINVAL, "A domain must be given by its name, number or UUID.");
-    }
-    return domain_get(c->s, which, out, &c->err);
 }

@@ -17,6 +17,7 @@
 struct call {
     const struct value *args; /* a list; its length was checked */
     struct session *s;
+    struct domain *d;     /* the first argument, where the row says API_DOMAIN or API_CHANGE */
     struct value *result; /* what the method answers; NULL: nothing */
     struct error err;
 };
@@ -26,6 +27,8 @@ typedef int api_method(struct call *c);
 enum {
     API_SXP = 1,        /* answers S-expressions: JSON clients get objects instead */
     API_NO_SESSION = 2, /* needs neither hypervisor nor store */
+    API_DOMAIN = 4,     /* the first argument names a domain by number, name or UUID: -ESRCH */
+    API_CHANGE = 8,     /* the same, and nothing else changes it meanwhile: -EBUSY */
 };
 
 struct api_row {
@@ -51,8 +54,6 @@ const char *arg_text(struct call *c, unsigned i, char buffer[24]);
 /* 0, or -EINVAL with the sentence; an argument that is not there is `fallback`. */
 int arg_int(struct call *c, unsigned i, const char *name, int64_t fallback, int64_t *out);
 bool arg_bool(struct call *c, unsigned i);
-/* The domain that argument i names, by number, name or UUID. -ESRCH */
-int arg_domain(struct call *c, unsigned i, struct domain **out);
 
 api_method api_domain_create, api_domain_check, api_domain_new, api_domain_start, api_domain_delete,
     api_domain_destroy, api_domain_shutdown, api_domain_pause, api_domain_unpause,

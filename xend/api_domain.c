@@ -53,101 +53,67 @@ int api_domain_new(struct call *c)
 
 int api_domain_start(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : life_start(c->s, d, arg_bool(c, 1), &c->err);
+    return life_start(c->s, c->d, arg_bool(c, 1), &c->err);
 }
 
 int api_domain_delete(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : life_delete(c->s, d, &c->err);
+    return life_delete(c->s, c->d, &c->err);
 }
 
 int api_domain_destroy(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : life_destroy(c->s, d, &c->err);
+    return life_destroy(c->s, c->d, &c->err);
 }
 
 int api_domain_shutdown(struct call *c)
 {
-    auto_domain d = NULL;
     char buffer[24];
     const char *reason = arg_text(c, 1, buffer);
-    int rc = arg_domain(c, 0, &d);
 
-    return rc ? rc : life_shutdown(c->s, d, reason[0] ? reason : "poweroff", &c->err);
+    return life_shutdown(c->s, c->d, reason[0] ? reason : "poweroff", &c->err);
 }
 
 int api_domain_pause(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : life_pause(c->s, d, &c->err);
+    return life_pause(c->s, c->d, &c->err);
 }
 
 int api_domain_unpause(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : life_unpause(c->s, d, &c->err);
+    return life_unpause(c->s, c->d, &c->err);
 }
 
 int api_domain_rename(struct call *c)
 {
-    auto_domain d = NULL;
     char buffer[24];
-    int rc = arg_domain(c, 0, &d);
 
-    return rc ? rc : life_rename(c->s, d, arg_text(c, 1, buffer), &c->err);
+    return life_rename(c->s, c->d, arg_text(c, 1, buffer), &c->err);
 }
 
 int api_domain_sysrq(struct call *c)
 {
-    auto_domain d = NULL;
     char buffer[24];
-    int rc = arg_domain(c, 0, &d);
 
-    return rc ? rc : life_sysrq(c->s, d, arg_text(c, 1, buffer), &c->err);
+    return life_sysrq(c->s, c->d, arg_text(c, 1, buffer), &c->err);
 }
 
 int api_domain_dump(struct call *c)
 {
-    auto_domain d = NULL;
     char buffer[24], *written = NULL;
     const char *path = arg_text(c, 1, buffer);
-    int rc = arg_domain(c, 0, &d);
+    int rc;
 
-    if (rc == 0 && path[0] != '\0' && path[0] != '/') {
-        rc = fail(&c->err, EINVAL, "The dump's file needs its whole path, beginning with a slash.");
+    if (path[0] != '\0' && path[0] != '/') {
+        return fail(&c->err, EINVAL,
+                    "The dump's file needs its whole path, beginning with a slash.");
     }
-    rc = rc ? rc
-            : life_dump(c->s, d, path[0] ? path : NULL, arg_bool(c, 2), arg_bool(c, 3),
-                        arg_bool(c, 4), &written, &c->err);
+    rc = life_dump(c->s, c->d, path[0] ? path : NULL, arg_bool(c, 2), arg_bool(c, 3),
+                   arg_bool(c, 4), &written, &c->err);
     if (rc == 0) {
         c->result = value_take(written);
     } else {
         free(written);
-    }
-    return rc;
-}
-
-/* begin and end around one change of a domain. */
-static int changed(struct call *c, struct domain *d, int (*change)(struct call *, struct domain *))
-{
-    int rc = domain_begin(d, "being changed", &c->err);
-
-    if (rc == 0) {
-        rc = change(c, d);
-        domain_end(d);
     }
     return rc;
 }
@@ -162,63 +128,36 @@ static int memory_arg(struct call *c, int64_t *mib)
     return rc;
 }
 
-static int set_target(struct call *c, struct domain *d)
-{
-    int64_t mib;
-    int rc = memory_arg(c, &mib);
-
-    return rc ? rc : balloon_set_target(c->s, d, (uint64_t)mib, &c->err);
-}
-
 int api_domain_mem_set(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : changed(c, d, set_target);
-}
-
-static int set_max(struct call *c, struct domain *d)
-{
     int64_t mib;
     int rc = memory_arg(c, &mib);
 
-    return rc ? rc : balloon_set_max(c->s, d, (uint64_t)mib, &c->err);
+    return rc ? rc : balloon_set_target(c->s, c->d, (uint64_t)mib, &c->err);
 }
 
 int api_domain_mem_max(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
+    int64_t mib;
+    int rc = memory_arg(c, &mib);
 
-    return rc ? rc : changed(c, d, set_max);
+    return rc ? rc : balloon_set_max(c->s, c->d, (uint64_t)mib, &c->err);
 }
 
 int api_domain_vcpus(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : sched_vcpus(c->s, d, &c->result, &c->err);
-}
-
-static int set_vcpus(struct call *c, struct domain *d)
-{
-    int64_t n;
-    int rc = arg_int(c, 1, "The number of virtual CPUs", 0, &n);
-
-    return rc ? rc : sched_set_vcpus(c->s, d, n < 0 || n > INT_MAX ? 0 : (unsigned)n, &c->err);
+    return sched_vcpus(c->s, c->d, &c->result, &c->err);
 }
 
 int api_domain_vcpu_set(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
+    int64_t n;
+    int rc = arg_int(c, 1, "The number of virtual CPUs", 0, &n);
 
-    return rc ? rc : changed(c, d, set_vcpus);
+    return rc ? rc : sched_set_vcpus(c->s, c->d, n < 0 || n > INT_MAX ? 0 : (unsigned)n, &c->err);
 }
 
-static int pin(struct call *c, struct domain *d)
+int api_domain_pin(struct call *c)
 {
     char buffer[24], cpus[24];
     int64_t vcpu = -1;
@@ -230,26 +169,15 @@ static int pin(struct call *c, struct domain *d)
             rc = fail(&c->err, EINVAL, "A virtual CPU is a number from 0, or all.");
         }
     }
-    return rc ? rc : sched_pin(c->s, d, (int)vcpu, arg_text(c, 2, cpus), &c->err);
-}
-
-int api_domain_pin(struct call *c)
-{
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : changed(c, d, pin);
+    return rc ? rc : sched_pin(c->s, c->d, (int)vcpu, arg_text(c, 2, cpus), &c->err);
 }
 
 int api_domain_credit_get(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : sched_get(c->s, d, &c->result, &c->err);
+    return sched_get(c->s, c->d, &c->result, &c->err);
 }
 
-static int credit_set(struct call *c, struct domain *d)
+int api_domain_credit_set(struct call *c)
 {
     int64_t weight, cap;
     int rc = arg_int(c, 1, "The weight", 0, &weight);
@@ -258,24 +186,11 @@ static int credit_set(struct call *c, struct domain *d)
     if (rc == 0 && (weight < 0 || weight > 65535 || cap < -1 || cap > 65535)) {
         rc = fail(&c->err, EINVAL, "A weight goes from 1 to 65535, a cap from 0 (none).");
     }
-    return rc ? rc : sched_set(c->s, d, (int)weight, (int)cap, &c->err);
-}
-
-int api_domain_credit_set(struct call *c)
-{
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : changed(c, d, credit_set);
+    return rc ? rc : sched_set(c->s, c->d, (int)weight, (int)cap, &c->err);
 }
 
 int api_domain_restarts(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    if (rc == 0) {
-        c->result = value_int(d->rec.restarts);
-    }
-    return rc;
+    c->result = value_int(c->d->rec.restarts);
+    return 0;
 }

@@ -17,16 +17,11 @@
 
 int api_domain_info(struct call *c)
 {
-    auto_domain d = NULL;
     struct xc_domain_info info;
-    int rc = arg_domain(c, 0, &d);
+    bool live = domain_info(c->s, c->d, &info) == 0;
 
-    if (rc == 0) {
-        bool live = domain_info(c->s, d, &info) == 0;
-
-        c->result = info_domain(c->s, d, live ? &info : NULL, arg_bool(c, 1));
-    }
-    return rc;
+    c->result = info_domain(c->s, c->d, live ? &info : NULL, arg_bool(c, 1));
+    return 0;
 }
 
 int api_domains(struct call *c)
@@ -47,13 +42,9 @@ int api_domains_with_state(struct call *c)
 
 int api_domain_console(struct call *c)
 {
-    auto_domain d = NULL;
+    struct domain *d = c->d;
     char *tty = NULL;
-    int rc = arg_domain(c, 0, &d);
 
-    if (rc != 0) {
-        return rc;
-    }
     if (d->rec.domid < 0) {
         return fail(&c->err, ESRCH, "The domain %s is not running: xm start starts it.",
                     domain_name(d));
@@ -74,11 +65,9 @@ int api_domain_console(struct call *c)
 
 int api_device_create(struct call *c)
 {
-    auto_domain d = NULL;
     uint32_t id = 0;
-    int rc = arg_domain(c, 0, &d);
+    int rc = attach_device(c->s, c->d, c->args->items[1], &id, &c->err);
 
-    rc = rc ? rc : attach_device(c->s, d, c->args->items[1], &id, &c->err);
     if (rc == 0) {
         c->result = value_int(id);
     }
@@ -87,13 +76,10 @@ int api_device_create(struct call *c)
 
 int api_device_destroy(struct call *c)
 {
-    auto_domain d = NULL;
     char class[24], which[24];
-    int rc = arg_domain(c, 0, &d);
 
-    return rc ? rc
-              : detach_device(c->s, d, arg_text(c, 1, class), arg_text(c, 2, which), arg_bool(c, 3),
-                              &c->err);
+    return detach_device(c->s, c->d, arg_text(c, 1, class), arg_text(c, 2, which), arg_bool(c, 3),
+                         &c->err);
 }
 
 /* Devices of a domain that does not run: as configured. */
@@ -122,38 +108,26 @@ static struct value *configured(struct domain *d, const char *class)
 
 int api_device_list(struct call *c)
 {
-    auto_domain d = NULL;
     char buffer[24];
     const char *class = arg_text(c, 1, buffer);
-    int rc = arg_domain(c, 0, &d);
 
-    if (rc == 0 && strcmp(class, "vbd") != 0 && strcmp(class, "vif") != 0) {
-        rc = fail(&c->err, EINVAL, "Devices of the class \"%s\" are not offered: vbd and vif are.",
-                  class);
+    if (strcmp(class, "vbd") != 0 && strcmp(class, "vif") != 0) {
+        return fail(&c->err, EINVAL,
+                    "Devices of the class \"%s\" are not offered: vbd and vif are.", class);
     }
-    if (rc == 0) {
-        c->result = d->rec.domid >= 0 ? device_list(c->s, d, class) : configured(d, class);
-    }
-    return rc;
+    c->result = c->d->rec.domid >= 0 ? device_list(c->s, c->d, class) : configured(c->d, class);
+    return 0;
 }
 
 int api_device_class(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    if (rc == 0) {
-        c->result = value_string("vbd");
-    }
-    return rc;
+    c->result = value_string("vbd");
+    return 0;
 }
 
 int api_device_wait(struct call *c)
 {
-    auto_domain d = NULL;
-    int rc = arg_domain(c, 0, &d);
-
-    return rc ? rc : attach_wait_all(c->s, d, &c->err);
+    return attach_wait_all(c->s, c->d, &c->err);
 }
 
 int api_node_info(struct call *c)
