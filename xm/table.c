@@ -100,7 +100,7 @@ const struct command commands[] = {
      "  -l, --long         everything, as S-expressions\n" JSON, COMPLETE_DOMAIN, device},
     {"network-attach", cmd_network_attach, 1, -1, "DOMAIN [KEY=VALUE]...",
      "give a domain a network card",
-     "  keys: mac, bridge, ip, script, vifname, rate, model, backend", COMPLETE_DOMAIN, device},
+     "  keys: mac, bridge, ip, script, vifname, rate, antispoof, forward, backend", COMPLETE_DOMAIN, device},
     {"network-detach", cmd_network_detach, 2, 2, "DOMAIN NUMBER|MAC", "take a network card away",
      "  -f, --force        without asking the guest", COMPLETE_DOMAIN, device},
     {"network-list", cmd_network_list, 1, -1, "DOMAIN...", "list network cards",

@@ -195,6 +195,13 @@ static int one_vif(struct reader *rd, const char *text)
     int rc = vif_parse(text, &vif, rd->err);
 
     if (rc == 0) {
+        if (vif.model != NULL || str_eq(vif.type, "ioemu")) {
+            list_add(rd->warnings,
+                     value_take(xprintf("%s: %s=%s of a network card is ignored: a "
+                                        "para-virtualised guest has no emulated card.",
+                                        rd->file, vif.model ? "model" : "type",
+                                        vif.model ? vif.model : vif.type)));
+        }
         domcfg_add_vif(rd->cfg, &vif);
         vif_finish(&vif);
     }

@@ -12,14 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const vif_field_names[VIF_FIELDS] = {"mac",  "bridge", "ip",    "script", "vifname",
-                                                 "rate", "type",   "model", "backend"};
+/* The kernel allows more; these need no quoting anywhere. %: network/names.h */
+#define IFNAME_CHARACTERS \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%"
+
+const char *const vif_field_names[VIF_FIELDS] = {"mac",     "bridge",    "ip",     "script",
+                                                 "vifname", "rate",      "type",   "model",
+                                                 "backend", "antispoof", "forward"};
 
 char **vif_field(struct vif_spec *vif, unsigned i)
 {
-    char **const fields[VIF_FIELDS] = {&vif->mac,    &vif->bridge,  &vif->ip,
-                                       &vif->script, &vif->vifname, &vif->rate,
-                                       &vif->type,   &vif->model,   &vif->backend};
+    char **const fields[VIF_FIELDS] = {&vif->mac,     &vif->bridge,    &vif->ip,     &vif->script,
+                                       &vif->vifname, &vif->rate,      &vif->type,   &vif->model,
+                                       &vif->backend, &vif->antispoof, &vif->forward};
 
     return fields[i];
 }
@@ -64,14 +69,38 @@ static int check_mac(const char *mac, struct error *err)
 
 static int check_ifname(const char *what, const char *name, struct error *err)
 {
-    if (name[0] == '\0' || strlen(name) >= IFNAMSIZ || strpbrk(name, " \t\n/:") != NULL ||
-        strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+    /* What %n, %d and %i become is known when the card is checked: network/names.h. */
+    bool pattern = strchr(name, '%') != NULL;
+
+    if (name[0] == '\0' || (strlen(name) >= IFNAMSIZ && !pattern) ||
+        strspn(name, IFNAME_CHARACTERS) != strlen(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
         return fail(err, EINVAL,
-                    "\"%s\" is no name for a %s: use 1 to %d characters without blanks, slashes "
-                    "and colons.",
+                    "\"%s\" is no name for a %s: use 1 to %d letters, digits, dots, dashes and "
+                    "underscores.",
                     name, what, IFNAMSIZ - 1);
     }
     return 0;
+}
+
+/* Values that are lists: they are parsed again where they are used. */
+static int check_list(const char *key, const char *value, struct error *err)
+{
+    struct vif_addr *addrs = NULL;
+    struct vif_forward *forwards = NULL;
+    unsigned guards;
+    size_t n;
+    int rc = 0;
+
+    if (strcmp(key, "ip") == 0) {
+        rc = vif_addrs(value, &addrs, &n, err);
+        free(addrs);
+    } else if (strcmp(key, "forward") == 0) {
+        rc = vif_forwards(value, &forwards, &n, err);
+        free(forwards);
+    } else if (strcmp(key, "antispoof") == 0) {
+        rc = vif_guards(value, &guards, err);
+    }
+    return rc;
 }
 
 static int check_field(const char *key, const char *value, struct error *err)
@@ -93,7 +122,7 @@ static int check_field(const char *key, const char *value, struct error *err)
                     "10Mb/s@50ms.",
                     value);
     }
-    return 0;
+    return check_list(key, value, err);
 }
 
 int vif_set(struct vif_spec *vif, const char *key, const char *value, struct error *err)
@@ -114,7 +143,7 @@ int vif_set(struct vif_spec *vif, const char *key, const char *value, struct err
     }
     return fail(err, EINVAL,
                 "A network card has no option %s: there are mac, bridge, ip, script, vifname, "
-                "rate, type, model and backend.",
+                "rate, antispoof, forward, type, model and backend.",
                 key);
 }
 
