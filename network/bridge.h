@@ -1,37 +1,33 @@
 /*
- * Network interfaces of Domain 0 through netlink: what a guest's card needs to be on a bridge.
+ * Bridge mode, the guest's side: a card's interface becomes a port of a bridge of Domain 0.
  *
- * No shell and no bridge-utils. Every call opens its own netlink socket, so any thread may call.
- * What a card's configuration asks for is decided in mode.c.
+ * How the bridge and the machine's own card come together is the host's side (a plan). Read card.h
+ * first. Every call opens its own netlink socket, so any thread may call.
  */
 #ifndef NETWORK_BRIDGE_H
 #define NETWORK_BRIDGE_H
 
-#include "xend/lib/error.h"
-
-#include <stdbool.h>
-
-/* What a guest's interface in Domain 0 shall become. */
-struct net_attach {
-    const char *ifname; /* as the backend named it: "vif3.0" */
-    const char *rename; /* or NULL */
-    const char *bridge; /* or NULL: on no bridge */
-};
+#include "network/card.h"
 
 /*
- * Rename, put on the bridge (with the MAC fe:ff:ff:ff:ff:ff, which no bridge takes for its own, and
- * without ARP and addresses of its own), and bring up. 0 or -errno with the sentence: no such
- * bridge, not a bridge, no such interface.
+ * The bridge of cards that name none (NULL: bridge_default()), and antispoof= of those that say
+ * nothing (NULL: off). Before any thread exists. 0 or -EINVAL
  */
-int net_attach(const struct net_attach *what, struct error *err);
+int bridge_configure(const char *name, const char *antispoof, struct error *err);
 
 /*
- * The bridge for a card that names none: "xenbr0" if it is there, else the only bridge there is.
- * The caller frees it. 0 or -errno with the sentence.
+ * The bridge for a card that names none: "xenbr0" if it is there, else the only one there is, NAT
+ * mode's aside. The caller frees it. 0 or -errno with the sentence.
  */
-int net_default_bridge(char **name, struct error *err);
+int bridge_default(char **name, struct error *err);
 
-/* Is there a bridge of that name? 0, or -errno with the sentence. */
-int net_check_bridge(const char *name, struct error *err);
+/* Could the card be put on its bridge? 0 or -errno with the sentence: there is none, it is none. */
+int bridge_check(const struct net_card *card, struct error *err);
+
+/* Name the card's interface, guard it, put it on its bridge and bring it up. 0 or -errno */
+int bridge_online(struct net_card *card, struct error *err);
+
+/* Forget the interface: it may be gone already. */
+void bridge_offline(const struct net_card *card);
 
 #endif

@@ -1,12 +1,12 @@
 # network/: bridge, route and NAT modes. xend has all of it (xend/build.mk).
 
 # Tests: on the kernel of a network namespace of their own, with sanitizers.
-NETWORK_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(wildcard network/*.c tests/unit/network/space.c))
-NETWORK_UNIT     := link
+NETWORK_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(wildcard network/*.c tests/unit/network/space.c tests/unit/network/guest.c))
+NETWORK_UNIT     := link modes
 
 $(NETWORK_UNIT:%=$(B)/tests/unit/network/%): $(B)/tests/unit/network/%: \
     $(B)/tests/xend/tests/unit/network/%.o $(NETWORK_TEST_OBJ) $(B)/tests/libxend-test.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -o $@ $^ -lnl-route-3 -lnl-3 -ljson-c -lcmocka -lpthread -lm
+	$(CC) $(TEST_CFLAGS) -o $@ $^ -lnftables -lnl-route-3 -lnl-3 -ljson-c -lcmocka -lpthread -lm
 
 UNIT_TESTS += $(NETWORK_UNIT:%=$(B)/tests/unit/network/%)

@@ -12,32 +12,33 @@
 #include <string.h>
 #include <unistd.h>
 
-#define APPEAR_MS  10000 /* how long an interface may take to appear */
-#define LEAVE_MS   5000  /* how long one that goes away may hold its name */
-#define STEP_MS    5
+#define APPEAR_MS 10000 /* how long an interface may take to appear */
+#define LEAVE_MS  5000  /* how long one that goes away may hold its name */
+#define STEP_MS   5
 
 int card_name(const struct net_card *card, char name[IFNAMSIZ], struct error *err)
 {
     return name_card(card->vif->vifname, card->domain, card->domid, card->id, name, err);
 }
 
-/* netback says that it is ready a moment before its interface is there. */
+/*
+ * netback says that it is ready a moment before its interface is there. An earlier attempt, or a
+ * domain that is renamed, has come as far as the new name.
+ */
 static int await_link(struct netlink *nl, const char *name, const char *renamed, struct link *link,
                       struct error *err)
 {
-    int rc = -ENODEV;
-
-    for (int i = 0; rc != 0 && i < APPEAR_MS / STEP_MS; i++) {
-        rc = link_find(nl, name, link, NULL);
-        if (rc != 0) {
-            usleep(STEP_MS * 1000);
+    for (int i = 0; i < APPEAR_MS / STEP_MS; i++) {
+        if (link_find(nl, name, link, NULL) == 0) {
+            return 0;
         }
+        if (i > 0 && strcmp(name, renamed) != 0 && link_find(nl, renamed, link, NULL) == 0 &&
+            mac_equal(&link->mac, &MAC_BACKEND)) {
+            return 0;
+        }
+        usleep(STEP_MS * 1000);
     }
-    if (rc != 0 && link_find(nl, renamed, link, NULL) == 0) {
-        return 0; /* an earlier attempt has come this far */
-    }
-    return rc ? fail(err, ENODEV, "The backend made no interface %s: is xen-netback loaded?", name)
-              : 0;
+    return fail(err, ENODEV, "The backend made no interface %s: is xen-netback loaded?", name);
 }
 
 static int give_name(struct netlink *nl, struct link *link, const char *name, struct error *err)

@@ -11,10 +11,10 @@
 #include "xend/lib/vif.h"
 
 struct net_card {
-    int domid;                  /* -1: the domain does not run yet */
-    unsigned id;                /* the card's number in its domain */
-    const char *domain;         /* the domain's name */
-    const struct vif_spec *vif; /* as it was configured; mac is set */
+    int domid;                   /* -1: the domain does not run yet */
+    unsigned id;                 /* the card's number in its domain */
+    const char *domain;          /* the domain's name */
+    const struct vif_spec *vif;  /* as it was configured; mac is set */
     char address[VIF_ADDR_TEXT]; /* chosen by NAT mode, otherwise "" */
 };
 

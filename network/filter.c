@@ -96,8 +96,7 @@ static void guard_mac(FILE *out, const struct filter *f)
          "icmpv6 type nd-neighbor-solicit ip6 saddr != :: ip6 length != 24 "
          "@th,192,64 != 0x0101%s counter drop",
          hex);
-    rule(out, f,
-         "icmpv6 type nd-neighbor-solicit ip6 saddr != :: ip6 length > 32 counter drop");
+    rule(out, f, "icmpv6 type nd-neighbor-solicit ip6 saddr != :: ip6 length > 32 counter drop");
 }
 
 /* Addresses of IPv4: in ARP as in packets; 0.0.0.0 only to probe and to ask a DHCP server. */

@@ -13,9 +13,9 @@
 #include "xend/lib/vif.h"
 
 struct filter {
-    const char *ifname;  /* the interface as it is called now; also the chain's name */
-    const char *mac;     /* of the guest's card, "00:16:3e:01:02:03" */
-    unsigned guards;     /* VIF_GUARD_..., not 0 */
+    const char *ifname;           /* the interface as it is called now; also the chain's name */
+    const char *mac;              /* of the guest's card, "00:16:3e:01:02:03" */
+    unsigned guards;              /* VIF_GUARD_..., not 0 */
     const struct vif_addr *addrs; /* with VIF_GUARD_IP: what the guest may use, besides the IPv6 */
     size_t nr_addrs;              /* link-local address that belongs to its MAC */
 };

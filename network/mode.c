@@ -4,87 +4,151 @@
 #include "network/mode.h"
 
 #include "network/bridge.h"
+#include "network/filter.h"
+#include "network/nat.h"
+#include "network/route.h"
+#include "network/script.h"
 #include "xend/lib/alloc.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static char *chosen_bridge;
+#define MAX_DOMID 32751 /* DOMID_FIRST_RESERVED - 1 */
 
-void net_set_bridge(const char *name)
+static char *default_script;
+
+void net_set_script(const char *script)
 {
-    str_set(&chosen_bridge, name);
+    str_set(&default_script, script);
 }
 
-/* The bridge that a card shall be on; the caller frees it. */
-static int bridge_of(const struct vif_spec *vif, char **name, struct error *err)
+const char *net_default_script(void)
 {
-    const char *named = vif->bridge ? vif->bridge : chosen_bridge;
-
-    if (named == NULL) {
-        return net_default_bridge(name, err);
-    }
-    *name = xstrdup(named);
-    return net_check_bridge(named, err);
+    return default_script ? default_script : "vif-bridge";
 }
 
-static int bridge_check(const struct vif_spec *vif, struct error *err)
-{
-    auto_str bridge = NULL;
-
-    return bridge_of(vif, &bridge, err);
-}
-
-static int bridge_online(const struct vif_spec *vif, const char *ifname, struct error *err)
-{
-    auto_str bridge = NULL;
-    struct net_attach attach = {.ifname = ifname, .rename = vif->vifname};
-    int rc = bridge_of(vif, &bridge, err);
-
-    attach.bridge = bridge;
-    return rc ? rc : net_attach(&attach, err);
-}
-
-static const struct {
+struct mode {
     const char *script;
-    int (*check)(const struct vif_spec *vif, struct error *err);
-    int (*online)(const struct vif_spec *vif, const char *ifname, struct error *err);
-} modes[] = {
-    {NET_DEFAULT_SCRIPT, bridge_check, bridge_online},
+    int (*check)(const struct net_card *card, struct error *err);
+    int (*online)(struct net_card *card, struct error *err);
+    void (*offline)(const struct net_card *card);
+    void (*adopt)(const struct net_card *card);
 };
+
+static void adopt_nothing(const struct net_card *card)
+{
+    /* the kernel has it all */
+}
+
+static const struct mode modes[] = {
+    {"vif-bridge", bridge_check, bridge_online, bridge_offline, adopt_nothing},
+    {"vif-route", route_check, route_online, route_offline, adopt_nothing},
+    {"vif-nat", nat_check, nat_online, nat_offline, nat_adopt},
+};
+
+static const struct mode script_mode = {NULL, script_check, script_online, script_offline,
+                                        adopt_nothing};
 
 #define NR_MODES (sizeof(modes) / sizeof(modes[0]))
 
-static size_t find_mode(const struct vif_spec *vif)
+static const struct mode *mode_of(const struct net_card *card)
 {
-    const char *script = vif->script ? vif->script : NET_DEFAULT_SCRIPT;
-    const char *name = strrchr(script, '/');
-    size_t i = 0;
+    const char *script = card->vif->script ? card->vif->script : net_default_script();
 
-    name = name ? name + 1 : script;
-    while (i < NR_MODES && strcmp(modes[i].script, name) != 0) {
-        i++;
+    if (str_starts(script, SCRIPT_FOLDER "/")) {
+        script += strlen(SCRIPT_FOLDER "/");
     }
-    return i;
+    for (size_t i = 0; i < NR_MODES; i++) {
+        if (strcmp(modes[i].script, script) == 0) {
+            return &modes[i];
+        }
+    }
+    return &script_mode;
 }
 
-int net_check(const struct vif_spec *vif, struct error *err)
+/* The interface's name, with the longest number where the domain has none yet. */
+static int check_name(const struct net_card *card, struct error *err)
 {
-    size_t i = find_mode(vif);
+    struct net_card longest = *card;
+    char name[IFNAMSIZ];
 
-    if (i == NR_MODES) {
-        return fail(err, EOPNOTSUPP,
-                    "There is no network mode %s: remove script= from vif, the card is then put on "
-                    "a bridge.",
-                    vif->script);
+    if (longest.domid < 0) {
+        longest.domid = MAX_DOMID;
     }
-    return modes[i].check(vif, err);
+    return card_name(&longest, name, err);
 }
 
-int net_online(const struct vif_spec *vif, const char *ifname, struct error *err)
+/* Options that only one mode has would be ignored silently in another. */
+static int check_options(const struct net_card *card, const struct mode *mode, struct error *err)
 {
-    size_t i = find_mode(vif);
+    if (card->vif->forward != NULL && mode->check != nat_check) {
+        return fail(err, EINVAL,
+                    "Only a network card in NAT mode forwards ports: add script=vif-nat to vif, or "
+                    "remove forward=.");
+    }
+    if (card->vif->antispoof != NULL && mode == &script_mode) {
+        return fail(err, EINVAL,
+                    "antispoof= is for the built-in modes: the script %s would have to do it.",
+                    card->vif->script);
+    }
+    return 0;
+}
 
-    return i == NR_MODES ? net_check(vif, err) : modes[i].online(vif, ifname, err);
+int net_check(const struct net_card *card, struct error *err)
+{
+    const struct mode *mode = mode_of(card);
+    int rc = check_name(card, err);
+
+    rc = rc ? rc : check_options(card, mode, err);
+    return rc ? rc : mode->check(card, err);
+}
+
+int net_online(struct net_card *card, struct error *err)
+{
+    return mode_of(card)->online(card, err);
+}
+
+void net_offline(const struct net_card *card)
+{
+    mode_of(card)->offline(card);
+}
+
+int net_rename(struct net_card *card, const char *domain, struct error *err)
+{
+    const struct mode *mode = mode_of(card);
+    struct net_card renamed = *card;
+    char from[IFNAMSIZ], to[IFNAMSIZ];
+    int rc = card_name(card, from, err);
+
+    renamed.domain = domain;
+    rc = rc ? rc : card_name(&renamed, to, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (strcmp(from, to) == 0 || mode == &script_mode) {
+        mode->adopt(&renamed);
+        net_ready();
+        return 0;
+    }
+    mode->offline(card);
+    rc = card_rename(from, to, err);
+    if (rc != 0) {
+        struct error ignored;
+
+        mode->online(card, &ignored);
+        return rc;
+    }
+    return mode->online(&renamed, err);
+}
+
+void net_adopt(const struct net_card *card)
+{
+    mode_of(card)->adopt(card);
+}
+
+void net_ready(void)
+{
+    nat_ready();
+    filter_sweep();
 }

@@ -13,7 +13,7 @@
 
 #include "xend/lib/error.h"
 
-#include <net/if.h>
+#include <linux/if.h>
 #include <stdbool.h>
 
 /* What netback calls the interface. */

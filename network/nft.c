@@ -47,10 +47,11 @@ int nft_run(const char *commands, const char *what, struct error *err)
     }
     words = complaint != NULL ? strstr(complaint, "Error: ") : NULL;
     words = words != NULL ? words + strlen("Error: ") : "it says nothing";
-    return fail(err, EOPNOTSUPP,
-                "%s cannot be set: Domain 0's packet filter refuses them (%.*s). Is nf_tables there "
-                "(modprobe nf_tables)?",
-                what, (int)strcspn(words, "\n"), words);
+    return fail(
+        err, EOPNOTSUPP,
+        "%s cannot be set: Domain 0's packet filter refuses them (%.*s). Is nf_tables there "
+        "(modprobe nf_tables)?",
+        what, (int)strcspn(words, "\n"), words);
 }
 
 char *nft_ask(const char *command)

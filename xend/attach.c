@@ -97,6 +97,7 @@ static int attach_vif(struct session *s, struct domain *d, const struct value *s
 {
     struct vif_spec vif;
     struct device dev = {"vif", 0};
+    struct net_card card;
     int rc = vif_from_sxp(sxp, &vif, err);
 
     if (rc != 0) {
@@ -107,7 +108,9 @@ static int attach_vif(struct session *s, struct domain *d, const struct value *s
         vif.mac = vif_default_mac(d->rec.cfg.uuid, dev.id);
     }
     rc = check_mac(d, &vif, err);
-    rc = rc ? rc : net_check(&vif, err);
+    card = (struct net_card){
+        .domid = d->rec.domid, .id = dev.id, .domain = domain_name(d), .vif = &vif};
+    rc = rc ? rc : net_check(&card, err);
     if (rc == 0 && d->rec.domid >= 0) {
         rc = vif_add(s, d, &vif, dev.id, err);
         rc = rc ? rc : device_wait_backend(s, d, dev, err);

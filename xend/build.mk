@@ -4,7 +4,7 @@ XEND_LIB_SRC := $(wildcard xend/lib/*.c)
 XEND_SRC     := $(wildcard xend/*.c network/*.c)
 XEND_LIB_OBJ := $(XEND_LIB_SRC:%.c=$(B)/%.o)
 XEND_OBJ     := $(XEND_SRC:%.c=$(B)/%.o)
-XEND_LIBS    := -lxmlrpc -lxmlrpc_util -ljson-c -lmicrohttpd -lnl-route-3 -lnl-3 $(LIBXENCTRL_LIBS) \
+XEND_LIBS    := -lxmlrpc -lxmlrpc_util -ljson-c -lmicrohttpd -lnftables -lnl-route-3 -lnl-3 $(LIBXENCTRL_LIBS) \
                 -lz -llzma -lzstd -llz4 -lpthread -lm
 XEND_CFLAGS  := -I/usr/include/libnl3
 
@@ -28,7 +28,8 @@ INSTALL += xend/start:/etc/hospes/start.d/30-xend
 # Tests: xend's core on a hypervisor made of a file (tests/unit/xend_fake.h), with sanitizers. What
 # touches Domain 0 itself is replaced.
 XEND_TEST_SRC := $(XEND_LIB_SRC) $(wildcard xenstored/client/*.c) \
-                 $(filter-out xend/main.c xend/host_loop.c network/bridge.c,$(XEND_SRC)) \
+                 $(filter-out xend/main.c xend/host_loop.c network/%,$(XEND_SRC)) \
+                 network/mode.c network/names.c network/script.c network/process.c \
                  $(wildcard tests/unit/xend_fake*.c) xm/client.c xm/http.c
 XEND_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(XEND_TEST_SRC))
 XEND_TEST_LIBS := -lxmlrpc -lxmlrpc_util -ljson-c -lmicrohttpd -lcmocka -lpthread -lm

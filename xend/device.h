@@ -28,6 +28,15 @@ int vif_add(struct session *s, struct domain *d, const struct vif_spec *vif, uin
 /* Put the backend's interface where the configuration says and tell the backend to begin. */
 int vif_attach(struct session *s, struct domain *d, const struct vif_spec *vif, uint32_t id,
                struct error *err);
+/*
+ * Undo what vif_attach() did to Domain 0's network: rules, routes, leases. The card's nodes must
+ * still be there; its interface may be gone.
+ */
+void vif_detach(struct session *s, int domid, uint32_t id);
+/* The domain has a new name: interfaces whose vifname asks for it follow. 0 or -errno */
+int vif_rename_all(struct session *s, int domid, const char *name, struct error *err);
+/* At the start of xend: find the cards that are online, remove what belongs to none. */
+void vif_recover(struct session *s);
 /* The lowest number that no card of d has. */
 uint32_t vif_free_id(struct session *s, const struct domain *d);
 

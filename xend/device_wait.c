@@ -173,10 +173,13 @@ int device_wait_connected(struct session *s, struct domain *d, struct device dev
                 domain_name(d), dev.class, dev.id, settings.device_timeout);
 }
 
-static void remove_nodes(struct session *s, struct wait *w)
+static void remove_nodes(struct session *s, struct wait *w, int domid, struct device dev)
 {
     auto_str failed = xprintf("/local/domain/0/error/%s", w->back + strlen("/local/domain/0/"));
 
+    if (strcmp(dev.class, "vif") == 0) {
+        vif_detach(s, domid, dev.id);
+    }
     xsc_rm(s->xs, XSC_NO_TX, w->front);
     xsc_rm(s->xs, XSC_NO_TX, w->back);
     xsc_rm(s->xs, XSC_NO_TX, failed);
@@ -225,7 +228,7 @@ int device_remove(struct session *s, struct domain *d, struct device dev, bool f
                     "detach it with --force.",
                     domain_name(d), dev.class, dev.id, settings.device_timeout);
     }
-    remove_nodes(s, &w);
+    remove_nodes(s, &w, d->rec.domid, dev);
     return 0;
 }
 
@@ -246,7 +249,7 @@ static void remove_class(struct session *s, int domid, const char *class, bool w
         if (wait_for(&w, NULL, FORCED_CLOSE_MS) != 1) {
             log_warn("The backend of %s %u of domain %d did not close.", class, ids[i], domid);
         }
-        remove_nodes(s, &w);
+        remove_nodes(s, &w, domid, dev);
     }
     free(ids);
 }

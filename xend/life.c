@@ -40,6 +40,7 @@ static int check_vifs(const struct domain_config *cfg, struct error *err)
 
     for (size_t i = 0; rc == 0 && i < cfg->nr_vifs; i++) {
         const struct vif_spec *vif = &cfg->vifs[i];
+        struct net_card card = {.domid = -1, .id = (unsigned)i, .domain = cfg->name, .vif = vif};
 
         if (vif->backend != NULL && strcmp(vif->backend, "0") != 0 &&
             strcmp(vif->backend, "Domain-0") != 0) {
@@ -47,7 +48,7 @@ static int check_vifs(const struct domain_config *cfg, struct error *err)
                       "A network card asks for a backend in %s: only Domain 0 serves cards so far.",
                       vif->backend);
         } else {
-            rc = net_check(vif, err);
+            rc = net_check(&card, err);
         }
     }
     return rc;

@@ -4,7 +4,10 @@
  * Read next: api.c (what can be asked), life.h (what then happens), record.h (why xend may be
  * killed at any moment), domain.h (who may change what).
  */
+#include "network/bridge.h"
 #include "network/mode.h"
+#include "network/nat.h"
+#include "network/script.h"
 #include "xend/background.h"
 #include "xend/events.h"
 #include "xend/http.h"
@@ -127,6 +130,15 @@ static int wait_for_store(struct error *err)
     return rc;
 }
 
+static int configure_network(struct error *err)
+{
+    int rc = bridge_configure(settings.bridge, settings.vif_antispoof, err);
+
+    net_set_script(settings.vif_script);
+    script_set_timeout(settings.device_timeout);
+    return rc ? rc : nat_configure(settings.nat_bridge, settings.nat_network, err);
+}
+
 static int run(struct error *err)
 {
     pthread_t thread;
@@ -138,7 +150,10 @@ static int run(struct error *err)
     if (rc != 0) {
         return rc;
     }
-    net_set_bridge(settings.bridge);
+    rc = configure_network(err);
+    if (rc != 0) {
+        return rc;
+    }
     loop_block_signals();
     rc = wait_for_store(err);
     rc = rc ? rc : recover(err);

@@ -6,6 +6,7 @@
 #include "xend/admission.h"
 #include "xend/attach.h"
 #include "xend/build.h"
+#include "xend/device.h"
 #include "xend/end.h"
 #include "xend/lib/alloc.h"
 #include "xend/life.h"
@@ -105,6 +106,7 @@ int recover(struct error *err)
     if (rc != 0) {
         return rc;
     }
+    vif_recover(s);
     /* No other thread changes the list yet: workers remove only what they were given. */
     domains_lock();
     for (struct domain *d = domains_first(); d != NULL; d = d->next) {

@@ -5,6 +5,7 @@
 
 #include "xend/admission.h"
 #include "xend/build.h"
+#include "xend/device.h"
 #include "xend/events.h"
 #include "xend/lib/alloc.h"
 #include "xend/log.h"
@@ -129,9 +130,11 @@ int life_rename(struct session *s, struct domain *d, const char *name, struct er
     if (rc == 0) {
         rc = domain_save(d, err);
         if (rc == 0 && d->rec.domid > 0) {
-            rc = tree_rename(s, d, name, err);
+            rc = vif_rename_all(s, d->rec.domid, name, err);
+            rc = rc ? rc : tree_rename(s, d, name, err);
         }
         if (rc != 0) {
+            vif_rename_all(s, d->rec.domid, old, NULL);
             domains_lock();
             str_set(&d->rec.cfg.name, old);
             domains_unlock();

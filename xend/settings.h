@@ -22,6 +22,10 @@ struct settings {
     char *store;             /* socket of xenstored; NULL: where it usually is */
     char *kernel_cache;      /* NULL: the library's */
     char *bridge;            /* for network cards that name none; NULL: xenbr0 or the only one */
+    char *vif_script;        /* network mode of cards that name none; NULL: vif-bridge */
+    char *vif_antispoof;     /* antispoof= of cards on bridges that say nothing; NULL: off */
+    char *nat_bridge;        /* NAT mode's bridge; NULL: virbr0 */
+    char *nat_network;       /* Domain 0's address on it; NULL: 192.168.122.1/24 */
     char *tcp_address;       /* of the TCP server: 127.0.0.1 or ::1 */
     uint32_t tcp_port;       /* 0: no TCP */
     char *tcp_token_file;    /* the secret that a TCP client must send; required with tcp_port */

@@ -13,8 +13,7 @@
 #include <string.h>
 
 /* The kernel allows more; these need no quoting anywhere. %: network/names.h */
-#define IFNAME_CHARACTERS \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%"
+#define IFNAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-%"
 
 const char *const vif_field_names[VIF_FIELDS] = {"mac",     "bridge",    "ip",     "script",
                                                  "vifname", "rate",      "type",   "model",
@@ -73,7 +72,8 @@ static int check_ifname(const char *what, const char *name, struct error *err)
     bool pattern = strchr(name, '%') != NULL;
 
     if (name[0] == '\0' || (strlen(name) >= IFNAMSIZ && !pattern) ||
-        strspn(name, IFNAME_CHARACTERS) != strlen(name) || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        strspn(name, IFNAME_CHARACTERS) != strlen(name) || strcmp(name, ".") == 0 ||
+        strcmp(name, "..") == 0) {
         return fail(err, EINVAL,
                     "\"%s\" is no name for a %s: use 1 to %d letters, digits, dots, dashes and "
                     "underscores.",
