@@ -1,7 +1,7 @@
 # network/: bridge, route and NAT modes. xend has all of it (xend/build.mk).
 
 # Tests: on the kernel of a network namespace of their own, with sanitizers.
-NETWORK_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(wildcard network/*.c tests/unit/network/space.c tests/unit/network/guest.c))
+NETWORK_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(wildcard network/*.c tests/unit/network/space.c tests/unit/network/guest.c tests/unit/network/frame.c))
 NETWORK_UNIT     := link modes
 
 $(NETWORK_UNIT:%=$(B)/tests/unit/network/%): $(B)/tests/unit/network/%: \

@@ -243,16 +243,13 @@ void route_offline(const struct net_card *card)
     if (netlink_open(&nl, NULL) != 0 || card_addrs(card, &addrs, &n, NULL) != 0) {
         return;
     }
-    if (card_name(card, name, NULL) != 0 || link_find(&nl, name, &link, NULL) != 0) {
-        link.index = 0; /* its routes went with it */
+    if (card_name(card, name, NULL) == 0 && link_find(&nl, name, &link, NULL) == 0) {
+        link_set_up(&nl, link.index, false, NULL); /* its routes go with that */
     }
     for (size_t i = 0; i < n; i++) {
-        struct route route = {.link = link.index, .to = address_of(&addrs[i])};
+        struct address guest = address_of(&addrs[i]);
 
-        if (link.index != 0) {
-            route_delete(&nl, &route, NULL);
-        }
-        neighbour_proxy_remove(&nl, &route.to);
+        neighbour_proxy_remove(&nl, &guest);
     }
     free(addrs);
 }

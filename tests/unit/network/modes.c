@@ -13,6 +13,7 @@
 #include "network/nft.h"
 #include "network/route.h"
 #include "network/script.h"
+#include "tests/unit/network/frame.h"
 #include "tests/unit/network/guest.h"
 #include "tests/unit/network/space.h"
 #include "xend/lib/alloc.h"
@@ -87,99 +88,6 @@ static void offline(struct net_card *card)
     card_end(card);
 }
 
-/* --- frames --------------------------------------------------------------------------------- */
-
-struct frame {
-    uint8_t byte[200];
-    size_t size;
-};
-
-static void put(struct frame *f, const void *bytes, size_t size)
-{
-    memcpy(f->byte + f->size, bytes, size);
-    f->size += size;
-}
-
-static void put_mac(struct frame *f, const char *text)
-{
-    struct mac mac;
-
-    assert_true(mac_parse(text, &mac));
-    put(f, mac.byte, 6);
-}
-
-static void put_address(struct frame *f, const char *text)
-{
-    struct address a;
-
-    assert_true(address_parse(text, &a));
-    put(f, a.byte, address_bits(&a) / 8);
-}
-
-static struct frame ethernet(const char *from, uint16_t type)
-{
-    struct frame f = {.size = 0};
-
-    put_mac(&f, "ff:ff:ff:ff:ff:ff");
-    put_mac(&f, from);
-    put(&f, (uint8_t[]){type >> 8, type & 0xff}, 2);
-    return f;
-}
-
-static struct frame arp(const char *from, const char *sender_mac, const char *sender)
-{
-    struct frame f = ethernet(from, 0x0806);
-
-    put(&f, (uint8_t[]){0, 1, 8, 0, 6, 4, 0, 2}, 8);
-    put_mac(&f, sender_mac);
-    put_address(&f, sender);
-    put_mac(&f, "00:00:00:00:00:00");
-    put_address(&f, "192.0.2.9");
-    return f;
-}
-
-static struct frame udp4(const char *from, const char *source, uint16_t sport, uint16_t dport)
-{
-    struct frame f = ethernet(from, 0x0800);
-
-    put(&f, (uint8_t[]){0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0}, 12);
-    put_address(&f, source);
-    put_address(&f, "192.0.2.9");
-    put(&f,
-        (uint8_t[]){sport >> 8, sport & 0xff, dport >> 8, dport & 0xff, 0, 12, 0, 0, 1, 2, 3, 4},
-        12);
-    return f;
-}
-
-/* The same packet behind a VLAN tag. */
-static struct frame tagged(const char *from, const char *source)
-{
-    struct frame plain = udp4(from, source, 1000, 1000), f = ethernet(from, 0x8100);
-
-    put(&f, (uint8_t[]){0, 5}, 2);
-    put(&f, plain.byte + 12, plain.size - 12);
-    return f;
-}
-
-/* ICMPv6: a type, and for neighbour discovery a target and one option (a MAC; NULL: none). */
-static struct frame icmp6(const char *from, const char *source, uint8_t type, const char *target,
-                          uint8_t option, const char *mac)
-{
-    struct frame f = ethernet(from, 0x86dd);
-    uint8_t size = mac ? 32 : 24;
-
-    put(&f, (uint8_t[]){0x60, 0, 0, 0, 0, size, 58, 255}, 8);
-    put_address(&f, source);
-    put_address(&f, "ff02::1");
-    put(&f, (uint8_t[]){type, 0, 0, 0, 0, 0, 0, 0}, 8);
-    put_address(&f, target);
-    if (mac != NULL) {
-        put(&f, (uint8_t[]){option, 1}, 2);
-        put_mac(&f, mac);
-    }
-    return f;
-}
-
 /* --- the machine ---------------------------------------------------------------------------- */
 
 static void addresses_on(const char *ifname)
@@ -241,6 +149,57 @@ static int end(void **state)
 
 /* --- bridge mode ---------------------------------------------------------------------------- */
 
+/* Without guards everything passes. What a guest with MAC1, 192.0.2.5 and 2001:db8::5 may send, and
+ * what not. */
+static void check_frames(bool guarded)
+{
+    const char *local = "fe80::216:3eff:fe00:1", *mine = "2001:db8::5";
+    const struct {
+        const char *what;
+        bool passes;
+        struct frame frame;
+    } rows[] = {
+        {"its own packet", true, frame_udp4(MAC1, "192.0.2.5", 1000, 1000)},
+        {"another MAC", false, frame_udp4(MAC2, "192.0.2.5", 1000, 1000)},
+        {"another address", false, frame_udp4(MAC1, "192.0.2.6", 1000, 1000)},
+        {"no address", false, frame_udp4(MAC1, "0.0.0.0", 1000, 1000)},
+        {"a question to DHCP", true, frame_udp4(MAC1, "0.0.0.0", 68, 67)},
+        {"an answer of DHCP", false, frame_udp4(MAC1, "192.0.2.5", 67, 68)},
+        {"another address behind a VLAN tag", false, frame_tagged(MAC1, "192.0.2.6")},
+        {"its own ARP", true, frame_arp(MAC1, MAC1, "192.0.2.5")},
+        {"ARP probe", true, frame_arp(MAC1, MAC1, "0.0.0.0")},
+        {"ARP for another address", false, frame_arp(MAC1, MAC1, "192.0.2.1")},
+        {"ARP with another MAC inside", false, frame_arp(MAC1, MAC2, "192.0.2.5")},
+        {"its own advertisement", true, frame_icmp6(MAC1, mine, 136, mine, 2, MAC1)},
+        {"advertisement without MAC", true, frame_icmp6(MAC1, mine, 136, mine, 0, NULL)},
+        {"advertisement of its link-local address", true,
+         frame_icmp6(MAC1, local, 136, local, 2, MAC1)},
+        {"advertisement of another", false, frame_icmp6(MAC1, mine, 136, "2001:db8::1", 2, MAC1)},
+        {"advertisement with another MAC", false, frame_icmp6(MAC1, mine, 136, mine, 2, MAC2)},
+        {"its own solicitation", true, frame_icmp6(MAC1, mine, 135, "2001:db8::9", 1, MAC1)},
+        {"solicitation with another MAC", false,
+         frame_icmp6(MAC1, mine, 135, "2001:db8::9", 1, MAC2)},
+        {"asks whether its address is free", true, frame_icmp6(MAC1, "::", 135, mine, 0, NULL)},
+        {"claims another address", false, frame_icmp6(MAC1, "::", 135, "2001:db8::9", 0, NULL)},
+        {"another IPv6 address", false, frame_icmp6(MAC1, "2001:db8::6", 128, mine, 0, NULL)},
+        {"another link-local address", false, frame_icmp6(MAC1, "fe80::1", 128, mine, 0, NULL)},
+        {"router advertisement", false, frame_icmp6(MAC1, local, 134, mine, 0, NULL)},
+        {"redirect", false, frame_icmp6(MAC1, local, 137, mine, 0, NULL)},
+        {"another protocol", false, frame_ethernet(MAC1, 0x88cc)},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct frame *f = &rows[i].frame;
+
+        if (frame_arrives(&one, f->byte, f->size, &outside, "eth0") !=
+            (rows[i].passes || !guarded)) {
+            print_error("%s: %s\n", rows[i].what,
+                        rows[i].passes || !guarded ? "stopped" : "passed");
+            assert_true(false);
+        }
+    }
+}
+
 static void test_bridge(void **state)
 {
     struct net_card *a = card_new(1, "a", "mac=" MAC1), *b = card_new(2, "b", "mac=" MAC2);
@@ -256,55 +215,9 @@ static void test_bridge(void **state)
     assert_true(prints("ip link show vif1.0", "fe:ff:ff:ff:ff:ff"));
     assert_true(prints("ip link show vif1.0", "NOARP"));
     assert_true(prints("ip link show vif1.0", "master xenbr0"));
+    check_frames(false);
     offline(a);
     offline(b);
-}
-
-/* What a guest with MAC1, 192.0.2.5 and 2001:db8::5 may send, and what not. */
-static void check_frames(void)
-{
-    const char *local = "fe80::216:3eff:fe00:1", *mine = "2001:db8::5";
-    const struct {
-        const char *what;
-        bool passes;
-        struct frame frame;
-    } rows[] = {
-        {"its own packet", true, udp4(MAC1, "192.0.2.5", 1000, 1000)},
-        {"another MAC", false, udp4(MAC2, "192.0.2.5", 1000, 1000)},
-        {"another address", false, udp4(MAC1, "192.0.2.6", 1000, 1000)},
-        {"no address", false, udp4(MAC1, "0.0.0.0", 1000, 1000)},
-        {"a question to DHCP", true, udp4(MAC1, "0.0.0.0", 68, 67)},
-        {"an answer of DHCP", false, udp4(MAC1, "192.0.2.5", 67, 68)},
-        {"another address behind a VLAN tag", false, tagged(MAC1, "192.0.2.6")},
-        {"its own ARP", true, arp(MAC1, MAC1, "192.0.2.5")},
-        {"ARP probe", true, arp(MAC1, MAC1, "0.0.0.0")},
-        {"ARP for another address", false, arp(MAC1, MAC1, "192.0.2.1")},
-        {"ARP with another MAC inside", false, arp(MAC1, MAC2, "192.0.2.5")},
-        {"its own advertisement", true, icmp6(MAC1, mine, 136, mine, 2, MAC1)},
-        {"advertisement without MAC", true, icmp6(MAC1, mine, 136, mine, 0, NULL)},
-        {"advertisement of its link-local address", true, icmp6(MAC1, local, 136, local, 2, MAC1)},
-        {"advertisement of another", false, icmp6(MAC1, mine, 136, "2001:db8::1", 2, MAC1)},
-        {"advertisement with another MAC", false, icmp6(MAC1, mine, 136, mine, 2, MAC2)},
-        {"its own solicitation", true, icmp6(MAC1, mine, 135, "2001:db8::9", 1, MAC1)},
-        {"solicitation with another MAC", false, icmp6(MAC1, mine, 135, "2001:db8::9", 1, MAC2)},
-        {"asks whether its address is free", true, icmp6(MAC1, "::", 135, mine, 0, NULL)},
-        {"claims another address", false, icmp6(MAC1, "::", 135, "2001:db8::9", 0, NULL)},
-        {"another IPv6 address", false, icmp6(MAC1, "2001:db8::6", 128, mine, 0, NULL)},
-        {"another link-local address", false, icmp6(MAC1, "fe80::1", 128, mine, 0, NULL)},
-        {"router advertisement", false, icmp6(MAC1, local, 134, mine, 0, NULL)},
-        {"redirect", false, icmp6(MAC1, local, 137, mine, 0, NULL)},
-        {"another protocol", false, ethernet(MAC1, 0x88cc)},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct frame f = rows[i].frame;
-
-        f.size = f.size < 60 ? 60 : f.size;
-        if (frame_arrives(&one, f.byte, f.size, &outside, "eth0") != rows[i].passes) {
-            print_error("%s: %s\n", rows[i].what, rows[i].passes ? "stopped" : "passed");
-            assert_true(false);
-        }
-    }
 }
 
 static void test_antispoof(void **state)
@@ -316,7 +229,7 @@ static void test_antispoof(void **state)
     shell_ok(&one, "ip addr add 192.0.2.5/24 dev eth0 && ip -6 addr add 2001:db8::5/64 dev eth0");
     assert_true(pings(&one, "192.0.2.9"));
     assert_true(shell_soon(&one, "busybox ping -c1 -W1 2001:db8::9 >/dev/null 2>&1"));
-    check_frames();
+    check_frames(true);
     shell_ok(&one, "ip addr add 192.0.2.77/24 dev eth0");
     assert_false(shell(&one, "busybox ping -c1 -W1 -I 192.0.2.77 192.0.2.9 >/dev/null 2>&1"));
     shell_ok(&one, "ip link set eth0 address 00:16:3e:99:99:99");
@@ -328,8 +241,9 @@ static void test_antispoof(void **state)
 static void test_antispoof_words(void **state)
 {
     struct net_card *a = card_new(1, "a", "mac=" MAC1 ",antispoof=mac ra");
-    struct frame f = udp4(MAC2, "192.0.2.5", 1, 1), g = udp4(MAC1, "198.51.100.1", 1, 1);
-    struct frame h = icmp6(MAC1, "fe80::1", 134, "::1", 0, NULL);
+    struct frame f = frame_udp4(MAC2, "192.0.2.5", 1, 1),
+                 g = frame_udp4(MAC1, "198.51.100.1", 1, 1);
+    struct frame h = frame_icmp6(MAC1, "fe80::1", 134, "::1", 0, NULL);
 
     online(a);
     assert_false(frame_arrives(&one, f.byte, f.size, &outside, "eth0"));
@@ -356,7 +270,7 @@ static void test_names(void **state)
     assert_false(pings(&one, "192.0.2.9")); /* the guards have gone with it */
     offline(a);
     refused(3, "mac=" MAC1 ",vifname=%q", "%n");
-    refused(3, "mac=" MAC1 ",vifname=much-too-long-%d", "shorten");
+    refused(3, "mac=" MAC1 ",vifname=much-too-long-a-name-%d", "shorten");
 }
 
 static void test_sweep(void **state)
@@ -411,6 +325,7 @@ static void test_route(void **state)
     refused(3, "mac=" MAC1 ",script=vif-route,ip=10.0.0.1,bridge=xenbr0", "on no bridge");
     offline(a);
     assert_false(prints("ip route; ip -6 route", "vif1.0"));
+    assert_false(prints("ip route", "192.0.2.5"));
     assert_false(prints("ip neigh show proxy; ip -6 neigh show proxy", "192.0.2.5"));
     assert_false(prints("ip -6 neigh show proxy", "2001:db8::5"));
     assert_true(pings(&two, "192.0.2.9"));
@@ -613,6 +528,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nat_network_taken, start_nat, end),
         cmocka_unit_test_setup_teardown(test_script, start_bridge, end),
     };
+    char nat[64];
     int failed;
 
     space_enter();
@@ -621,7 +537,8 @@ int main(void)
         return 1;
     }
     chmod(folder, 0755);
-    dnsmasq_folder(folder);
+    snprintf(nat, sizeof(nat), "%s/nat", folder);
+    dnsmasq_folder(nat);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     shell(NULL, "rm -rf %s", folder);
     return failed;

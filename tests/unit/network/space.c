@@ -19,7 +19,7 @@ static void skip(const char *why)
 
 void space_enter(void)
 {
-    auto_netlink nl = {NULL};
+    auto_netlink nl = {0};
     struct error err = {0};
     struct link lo;
     char why[128];
