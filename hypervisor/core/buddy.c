@@ -294,7 +294,9 @@ void free_frames(struct page_info *pg, unsigned int order)
     for (i = 0; i < 1ull << order; i++) {
         p = nth(pg, i);
         BUG_ON((p->count_info & (PGC_STATE_MASK | PGC_ALLOCATED | PGC_COUNT_MASK)) != 0);
-        p->partial_flags = p->owner != DOMID_INVALID ? FREE_NEEDS_FLUSH : 0;
+        if (p->owner != DOMID_INVALID) {
+            p->partial_flags = FREE_NEEDS_FLUSH; /* a stolen one may have it already */
+        }
         p->tlbflush_timestamp = now;
         p->owner = DOMID_INVALID;
         p->order = NOT_A_HEAD;

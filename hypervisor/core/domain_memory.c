@@ -49,6 +49,7 @@ int assign_pages(struct page_info *pg, unsigned int order, struct domain *d, uns
         BUG_ON((p->count_info & PGC_COUNT_MASK) != 0 || p->owner != DOMID_INVALID);
         p->owner = d->domain_id;
         p->type_info = 0;
+        p->partial_flags = 0;
         page_list_add_tail(p, &d->page_list);
         __atomic_store_n(&p->count_info, PGC_ALLOCATED | extra | 1, __ATOMIC_RELEASE);
     }
@@ -143,7 +144,13 @@ int steal_page(struct domain *d, struct page_info *pg, unsigned int memflags)
     }
     spin_unlock(&d->page_lock);
     if (rc == 0) {
-        arch_flush_before_reuse(pg);
+        /* From now: also who could only read it has a translation to lose. */
+        pg->tlbflush_timestamp = tlb_clock_now();
+        if (memflags & MEMF_FLUSH_LATER) {
+            pg->partial_flags = FREE_NEEDS_FLUSH;
+        } else {
+            arch_flush_before_reuse(pg);
+        }
         pg->type_info = 0;
     }
     if (drop) {

@@ -2,12 +2,17 @@
  * Mapping grants into the current domain, and unmapping them. A mapping is named by a handle, the
  * index of its maptrack entry. Unmapping first claims the parts of the mapping that it ends, under
  * the maptrack lock, so that two vcpus with the same handle cannot both end it; references are
- * dropped only after every TLB has forgotten the translation. See grant_internal.h.
+ * dropped only after every TLB has forgotten the translation. A mapping holds a reference to its
+ * granter: the page's own goes when the guest overwrites the entry, and then the granter's number
+ * must not become another domain's as long as the handle names it. See grant_internal.h.
  */
 #include <hospes/hypercall.h>
 #include "grant_internal.h"
 
 #define MAPPED ((unsigned int)(GNTMAP_host_map | GNTMAP_device_map))
+/* In maptrack.flags: the same parts while a vcpu is ending them (its flag is shifted). */
+#define ENDING_SHIFT 8
+#define ENDING       (MAPPED << ENDING_SHIFT)
 
 /* ---- handles; maptrack_lock held ---- */
 
@@ -140,25 +145,25 @@ void grant_map(struct gnttab_map_grant_ref *op)
         return;
     }
     rd = domain_by_id(op->dom);
-    if (!rd) {
+    if (!rd || !get_domain(rd)) {
         op->status = GNTST_bad_domain;
         return;
     }
     handle = handle_get(ld->grants.table);
-    if (handle == MAPTRACK_NONE) {
-        op->status = GNTST_no_space;
-        return;
-    }
-    op->status = (int16_t)map_with_handle(op, rd, handle);
+    op->status = handle == MAPTRACK_NONE ? (int16_t)GNTST_no_space
+                                         : (int16_t)map_with_handle(op, rd, handle);
     if (op->status != GNTST_okay) {
-        handle_put(ld->grants.table, handle);
+        if (handle != MAPTRACK_NONE) {
+            handle_put(ld->grants.table, handle);
+        }
+        put_domain(rd);
     }
 }
 
 /* ---- unmapping ---- */
 
 /* Takes the parts `want` (GNTMAP_host_map, _device_map) out of a mapping: the caller alone ends
- * them. */
+ * them. The handle stays in use until every part that is being ended has been. */
 static bool claim(struct grant_table *lgt, uint32_t handle, unsigned int want,
                   struct maptrack *claimed)
 {
@@ -175,20 +180,26 @@ static bool claim(struct grant_table *lgt, uint32_t handle, unsigned int want,
     *claimed = *m;
     claimed->flags &= (uint16_t)(want | ~MAPPED);
     m->flags &= (uint16_t) ~(want & MAPPED);
+    m->flags |= (uint16_t)((claimed->flags & MAPPED) << ENDING_SHIFT);
     return true;
 }
 
-/* Puts claimed parts back (the unmapping failed), or gives the handle up when none is left. */
-static void unclaim(struct grant_table *lgt, uint32_t handle, unsigned int parts)
+/* The claimed parts have been ended, or (failed) are put back. True: no part is left, the handle is
+ * free, and the reference to the granter is the caller's. */
+static bool unclaim(struct grant_table *lgt, uint32_t handle, unsigned int claimed, bool failed)
 {
+    unsigned int parts = claimed & MAPPED;
     struct maptrack *m;
 
     LOCKED(&lgt->maptrack_lock);
     m = maptrack_entry(lgt, handle);
-    m->flags |= (uint16_t)parts;
-    if (!(m->flags & MAPPED)) {
-        handle_put_locked(lgt, handle);
+    m->flags &= (uint16_t) ~(parts << ENDING_SHIFT);
+    m->flags |= (uint16_t)(failed ? parts : 0);
+    if (parts == 0 || (m->flags & (MAPPED | ENDING)) != 0) {
+        return false;
     }
+    handle_put_locked(lgt, handle);
+    return true;
 }
 
 /* The frame behind a grant that the caller has in use. */
@@ -245,15 +256,11 @@ int grant_unmap(struct grant_unmap *u)
     if (!claim(lgt, u->handle, want, &m)) {
         return GNTST_bad_handle;
     }
-    rd = domain_by_id(m.domid);
-    /* The page's reference keeps the granter: a mapping whose granter is gone was ended behind our
-     * back. */
-    if (!rd) {
-        domain_crash(current->domain, "a mapped grant of domain %u, which is gone", m.domid);
-        return GNTST_bad_domain;
-    }
+    rd = domain_by_id(m.domid); /* kept by the mapping's reference */
     rc = end_parts(u, rd, &m);
-    unclaim(lgt, u->handle, rc ? m.flags & MAPPED : 0);
+    if (unclaim(lgt, u->handle, m.flags, rc != GNTST_okay)) {
+        put_domain(rd); /* until this CPU's next quiet point it is still there */
+    }
     return rc;
 }
 
@@ -274,12 +281,8 @@ static void release_mapping(struct domain *d, struct maptrack *m)
 {
     struct domain *rd = domain_by_id(m->domid);
     struct grant_unmap u = {.nr_uses = 0};
-    mfn_t frame;
+    mfn_t frame = frame_in_use(rd, m->ref);
 
-    if (!rd) {
-        return;
-    }
-    frame = frame_in_use(rd, m->ref);
     if (m->flags & GNTMAP_host_map) {
         add_use(&u, rd, m, frame, GRANT_HOST);
         if (!d->is_hvm) {
@@ -292,6 +295,7 @@ static void release_mapping(struct domain *d, struct maptrack *m)
     for (unsigned int i = 0; i < u.nr_uses; i++) {
         grant_release(&u.use[i]);
     }
+    put_domain(rd);
 }
 
 int grant_table_release_mappings(struct domain *d)

@@ -64,7 +64,7 @@ static int steal_chunk(struct exchange *x, unsigned long chunk)
             /* Stealing wants to see the owner's reference only; the page stays the domain's
              * meanwhile, or else stealing fails. */
             put_page(pg);
-            rc = steal_page(x->d, pg, 0);
+            rc = steal_page(x->d, pg, MEMF_FLUSH_LATER);
             if (rc) {
                 return rc;
             }

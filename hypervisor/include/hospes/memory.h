@@ -11,6 +11,8 @@
 #define MEMF_NO_SCRUB     BIT(0)                   /* the caller overwrites all of it */
 #define MEMF_ADDR_BITS(n) ((unsigned int)(n) << 8) /* below 1 << n bytes; 0: anywhere */
 #define MEMF_NO_REFCOUNT  BIT(1) /* assign_pages: the domain's count is not raised */
+#define MEMF_FLUSH_LATER \
+    BIT(2) /* steal_page: to be freed or given back, which is when it matters */
 
 /* Gives [start, end) to the allocator; at boot. */
 void heap_add_region(paddr_t start, paddr_t end);
@@ -38,7 +40,8 @@ int domain_claim_pages(struct domain *d, uint64_t pages) __must_check;
 /* The last reference went: take it off the owner's list and free it. From put_page only. */
 void free_domheap_page(struct page_info *pg);
 /* Takes the page out of d for good while nobody else holds it (exchange, transfer); 0 or
- * -EBUSY/-EINVAL. Afterwards count_info is 0 and there is no owner. */
+ * -EBUSY/-EINVAL. Afterwards count_info is 0, there is no owner, and no TLB has it, unless
+ * MEMF_FLUSH_LATER: then it must be freed (free_frames remembers) or assigned to d again. */
 int steal_page(struct domain *d, struct page_info *pg, unsigned int memflags) __must_check;
 /* Makes frames of the hypervisor accessible to d: count 1, owner d, PGC_XEN_HEAP. */
 enum share_access { SHARE_RW, SHARE_RO };

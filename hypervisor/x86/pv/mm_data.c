@@ -190,6 +190,11 @@ void pv_put_data_page(pte_t e, struct domain *owner)
         return;
     }
     pg = mfn_to_page(pte_mfn(e));
+    /* Before its owner may use it as something else: which CPUs `owner` runs on is known here only
+     * (arch_flush_before_reuse looks at the frame's owner and Domain 0). */
+    if (unlikely(page_owner_id(pg) != owner->domain_id) && owner != hardware_domain) {
+        arch_grant_flush(owner);
+    }
     if (e & PTE_RW) {
         put_page_and_type(pg);
     } else {

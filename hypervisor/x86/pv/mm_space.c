@@ -222,8 +222,12 @@ static int replace_table(struct vcpu *v, mfn_t *slot, mfn_t m)
 int pv_new_guest_cr3(mfn_t m)
 {
     struct vcpu *v = current;
-    int rc;
+    /* An emulated MOV to CR3 that was preempted need not be the guest's next one. */
+    int rc = pv_put_old_guest_table(v);
 
+    if (rc != 0) {
+        return rc;
+    }
     if (!mfn_eq(v->arch.guest_table, m)) {
         rc = replace_table(v, &v->arch.guest_table, m);
         if (rc != 0) {
