@@ -65,6 +65,9 @@ static int read_link(const struct nlmsghdr *answer, struct link *link)
     if (attr[IFLA_ADDRESS] != NULL && nla_len(attr[IFLA_ADDRESS]) == 6) {
         memcpy(&link->mac, nla_data(attr[IFLA_ADDRESS]), 6);
     }
+    if (attr[IFLA_IFALIAS] != NULL) {
+        nla_strlcpy(link->alias, attr[IFLA_IFALIAS], sizeof(link->alias));
+    }
     read_info(link, attr[IFLA_LINKINFO]);
     return 0;
 }
@@ -264,6 +267,16 @@ int link_rename(struct netlink *nl, int index, const char *name, struct error *e
         nla_put_string(msg, IFLA_IFNAME, name);
     }
     return change(nl, msg, index, what, err);
+}
+
+int link_set_alias(struct netlink *nl, int index, const char *alias, struct error *err)
+{
+    struct nl_msg *msg = start_change(RTM_NEWLINK, index, 0, 0);
+
+    if (msg != NULL) {
+        nla_put(msg, IFLA_IFALIAS, (int)strlen(alias), alias);
+    }
+    return change(nl, msg, index, "given its note", err);
 }
 
 int link_set_mac(struct netlink *nl, int index, const struct mac *mac, struct error *err)

@@ -31,8 +31,9 @@ struct link {
     bool ethernet;
     struct mac mac;
     char name[IFNAMSIZ];
-    char kind[16]; /* "bridge", "veth", "vlan", "" for hardware... */
-    uint16_t vlan; /* of a VLAN */
+    char kind[16];  /* "bridge", "veth", "vlan", "" for hardware... */
+    uint16_t vlan;  /* of a VLAN */
+    char alias[64]; /* a note that the link carries, or "" */
 };
 
 /* -ENODEV: there is none. err may be NULL in all of them. */
@@ -70,6 +71,7 @@ int link_set_up(struct netlink *nl, int index, bool up, struct error *err);
 int link_set_arp(struct netlink *nl, int index, bool arp, struct error *err);
 /* Set the IFF_ flags of mask to those in flags. */
 int link_set_flags(struct netlink *nl, int index, unsigned mask, unsigned flags, struct error *err);
+int link_set_alias(struct netlink *nl, int index, const char *alias, struct error *err);
 /* Put it on a bridge; 0 takes it from the one it is on. */
 int link_set_master(struct netlink *nl, int index, int master, struct error *err);
 
