@@ -1,15 +1,33 @@
-# network/: bridge, route and NAT modes. xend has all of it (xend/build.mk).
+# network/: bridge, route and NAT modes. xend has all of it (xend/build.mk); network-bridge is the
+# program that xend runs to take over the machine's interface.
 
 # NAT mode's server, where the machine that builds the image has it.
 INSTALL += $(addsuffix :/usr/sbin/dnsmasq,$(wildcard /usr/sbin/dnsmasq))
 
-# Tests: on the kernel of a network namespace of their own, with sanitizers.
+NETWORK_PROGRAM_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard network/program/*.c))
+NETWORK_LIBS        := -lnl-route-3 -lnl-3 -ljson-c -lpthread -lm
+ALL                 += $(B)/bin/network-bridge
+INSTALL             += $(B)/bin/network-bridge:/etc/xen/scripts/network-bridge
+
+# What network-bridge needs: plans, and nothing of xend but its library of values.
+NETWORK_CORE := address bridge_facts bridge_mode change change_records change_text journal link \
+                netlink plan probe probe_packet record record_text sysctl transaction
+
+$(NETWORK_PROGRAM_OBJ): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -I/usr/include/libnl3 -c $< -o $@
+
+$(B)/bin/network-bridge: $(NETWORK_PROGRAM_OBJ) $(NETWORK_CORE:%=$(B)/network/%.o) $(B)/libxend.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(NETWORK_LIBS)
+
+# Tests: on the kernel of network namespaces of their own, with sanitizers.
 NETWORK_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(wildcard network/*.c tests/unit/network/space.c tests/unit/network/guest.c tests/unit/network/frame.c))
 NETWORK_UNIT     := link modes
 
 $(NETWORK_UNIT:%=$(B)/tests/unit/network/%): $(B)/tests/unit/network/%: \
     $(B)/tests/xend/tests/unit/network/%.o $(NETWORK_TEST_OBJ) $(B)/tests/libxend-test.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -o $@ $^ -lnftables -lnl-route-3 -lnl-3 -ljson-c -lcmocka -lpthread -lm
+	$(CC) $(TEST_CFLAGS) -o $@ $^ -lnftables $(NETWORK_LIBS) -lcmocka
 
 UNIT_TESTS += $(NETWORK_UNIT:%=$(B)/tests/unit/network/%)
