@@ -121,11 +121,14 @@ static void keep_upper_macs(struct work *w)
     }
 }
 
-/* Settings of Domain 0's interface that differ from those of a new one. */
+/*
+ * Settings of Domain 0's interface that differ from those of a new one. (Outside of the first
+ * network namespace the kernel does not show all of the latter.)
+ */
 static void copy_settings_of(struct work *w, const char *group)
 {
     const char *holder = facts_holder(w->f)->name;
-    auto_str folder = xprintf("/proc/sys/net/%s/default", group);
+    auto_str folder = xprintf("/proc/sys/net/%s/%s", group, holder);
     DIR *dir = opendir(folder);
     struct dirent *entry;
 
@@ -138,9 +141,13 @@ static void copy_settings_of(struct work *w, const char *group)
         /* The MTU has its own change; what can't be read was never set. */
         if (entry->d_name[0] != '.' && strcmp(entry->d_name, "mtu") != 0 &&
             strcmp(entry->d_name, "mc_forwarding") != 0 &&
-            sysctl_get(now_path, now, sizeof(now), NULL) == 0 &&
-            sysctl_get(new_path, new, sizeof(new), NULL) == 0 && strcmp(now, new) != 0) {
-            change_add_setting(plan_changes(w->plan), w->f->front_index, setting, new, now);
+            sysctl_get(now_path, now, sizeof(now), NULL) == 0) {
+            bool known = sysctl_get(new_path, new, sizeof(new), NULL) == 0;
+
+            if (!known || strcmp(now, new) != 0) {
+                change_add_setting(plan_changes(w->plan), w->f->front_index, setting,
+                                   known ? new : now, now);
+            }
         }
     }
     if (dir != NULL) {
@@ -361,7 +368,7 @@ static int prepare(struct netlink *nl, const struct bridge_options *options, boo
     }
     strcpy(plan->probe.name, f->names.netdev);
     plan->probe.wire = f->wire->index;
-    plan->probe.alive = (f->wire->flags & IFF_LOWER_UP) != 0;
+    plan->probe.alive = (f->wire->flags & IFF_LOWER_UP) && (facts_holder(f)->flags & IFF_UP);
     rc = probe_prepare(nl, &plan->probe, facts_holder(f), &f->records, options->probe, err);
     if (rc == 0) {
         make_steps(&w);

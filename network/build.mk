@@ -31,3 +31,13 @@ $(NETWORK_UNIT:%=$(B)/tests/unit/network/%): $(B)/tests/unit/network/%: \
 	$(CC) $(TEST_CFLAGS) -o $@ $^ -lnftables $(NETWORK_LIBS) -lcmocka
 
 UNIT_TESTS += $(NETWORK_UNIT:%=$(B)/tests/unit/network/%)
+
+# The program itself, to be stopped and killed at every point by bridge_mode.py.
+$(B)/tests/network-bridge: $(B)/tests/xend/tests/unit/network/network_bridge_killed.o \
+    $(B)/tests/xend/network/program/network_bridge.o $(NETWORK_TEST_CORE)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -o $@ $^ $(NETWORK_LIBS)
+
+NETWORK_PYTHON_UNIT := tests/unit/network/bridge_mode.py tests/unit/network/bridge_mode_killed.py
+$(NETWORK_PYTHON_UNIT): $(B)/tests/network-bridge ;
+UNIT_TESTS += $(NETWORK_PYTHON_UNIT)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_PASSES 16
+
 /* The same address on the same link, whatever else is said of it (label, flags). */
 static bool same_address(const struct record *a, const struct record *b)
 {
@@ -34,18 +36,24 @@ static const struct record *find_address(const struct records *rs, const struct 
     return NULL;
 }
 
+static int link_of(const struct record *r)
+{
+    int32_t index;
+
+    memcpy(&index, r->body + offsetof(struct ifaddrmsg, ifa_index), sizeof(index));
+    return index;
+}
+
 static bool is_tentative(struct netlink *nl, const struct record *r)
 {
     struct link_address *list = NULL;
     struct address a;
     size_t count = 0;
     bool tentative = false;
-    uint32_t index;
 
-    memcpy(&index, r->body + offsetof(struct ifaddrmsg, ifa_index), sizeof(index));
     record_address(r, &a);
     if (record_family(r) != AF_INET6 ||
-        address_list(nl, (int)index, AF_INET6, &list, &count, NULL) != 0) {
+        address_list(nl, link_of(r), AF_INET6, &list, &count, NULL) != 0) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -57,12 +65,64 @@ static bool is_tentative(struct netlink *nl, const struct record *r)
     return tentative;
 }
 
+/* The next IPv4 address of a link from *i on, if it is among `those` as well; NULL at the end. */
+static const struct record *next_ipv4(const struct records *rs, size_t *i, int link,
+                                      const struct records *those)
+{
+    while (*i < rs->count) {
+        const struct record *r = &rs->list[(*i)++];
+
+        if (r->type == RTM_NEWADDR && record_family(r) == AF_INET && link_of(r) == link &&
+            find_address(those, r) != NULL) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* Are the wanted IPv4 addresses that the link has the first of the wanted, in the same order? */
+static bool in_order(const struct records *now, const struct records *want, int link)
+{
+    size_t n = 0, w = 0;
+    const struct record *is;
+
+    while ((is = next_ipv4(now, &n, link, want)) != NULL) {
+        const struct record *should = next_ipv4(want, &w, link, want);
+
+        if (should == NULL || !record_equal(is, should)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /*
- * The kernel gives a second IPv4 address another label when its link is renamed, and begins
- * duplicate address detection on IPv6 addresses that it makes: such are made anew.
+ * The order of IPv4 addresses says which one is spoken from, and renaming a link gives all but the
+ * first another label. Addresses that are not as they were are taken away, and then added in order.
+ */
+static int clear_disorder(struct netlink *nl, const struct records *want, struct error *err)
+{
+    auto_records now = {NULL, 0};
+    int rc = records_take(nl, &now, err);
+
+    for (size_t i = now.count; rc == 0 && i-- > 0;) { /* secondary addresses go first */
+        const struct record *r = &now.list[i];
+
+        if (r->type == RTM_NEWADDR && record_family(r) == AF_INET &&
+            find_address(want, r) != NULL && !in_order(&now, want, link_of(r))) {
+            rc = record_remove(nl, r, err);
+            rc = rc == -EADDRNOTAVAIL ? 0 : rc;
+        }
+    }
+    return rc;
+}
+
+/*
+ * The kernel begins duplicate address detection on IPv6 addresses that it makes: such are made
+ * anew. *done: something was to do.
  */
 static int have_address(struct netlink *nl, const struct records *now, const struct record *r,
-                        uint32_t age, struct error *err)
+                        uint32_t age, bool *done, struct error *err)
 {
     const struct record *there = find_address(now, r);
     int rc;
@@ -70,6 +130,7 @@ static int have_address(struct netlink *nl, const struct records *now, const str
     if (there != NULL && record_equal(there, r) && !is_tentative(nl, r)) {
         return 0;
     }
+    *done = true;
     if (there != NULL) {
         rc = record_remove(nl, there, err);
         if (rc != 0 && rc != -EADDRNOTAVAIL) {
@@ -80,46 +141,57 @@ static int have_address(struct netlink *nl, const struct records *now, const str
     return rc == -EEXIST ? 0 : rc;
 }
 
-/* One pass over what is not there; *left counts what still fails, with the last reason in err. */
-static int put_missing(struct netlink *nl, const struct records *want, uint32_t age, size_t *left,
-                       struct error *err)
+static int have_other(struct netlink *nl, const struct records *now, const struct record *r,
+                      uint32_t age, bool *done, struct error *err)
+{
+    int rc;
+
+    if (records_have(now, r)) {
+        return 0;
+    }
+    rc = record_put(nl, r, age, err);
+    *done = *done || rc == 0;
+    return rc == -EEXIST ? 0 : rc;
+}
+
+/* One pass over the addresses, or over the rest. Returns the last error, *done: something was new.
+ */
+static int pass(struct netlink *nl, const struct records *want, bool addresses, uint32_t age,
+                bool *done, struct error *err)
 {
     auto_records now = {NULL, 0};
-    int rc = records_take(nl, &now, err), failed = 0;
+    int rc = records_take(nl, &now, err), last = 0;
 
-    *left = 0;
+    *done = false;
     for (size_t i = 0; rc == 0 && i < want->count; i++) {
         const struct record *r = &want->list[i];
-        int r_rc = 0;
+        int one = 0;
 
-        if (r->type == RTM_NEWADDR) {
-            r_rc = have_address(nl, &now, r, age, err);
-        } else if (!records_have(&now, r)) {
-            r_rc = record_put(nl, r, age, err);
-            r_rc = r_rc == -EEXIST ? 0 : r_rc;
+        if ((r->type == RTM_NEWADDR) == addresses) {
+            one = addresses ? have_address(nl, &now, r, age, done, err)
+                            : have_other(nl, &now, r, age, done, err);
         }
-        if (r_rc != 0) {
-            failed = r_rc;
-            ++*left;
-        }
+        last = one ? one : last;
     }
-    return rc ? rc : failed;
+    return rc ? rc : last;
 }
 
 /*
- * A route may need another one, or the address that it starts from: passes go on as long as each
- * gets further.
+ * Making an address anew may take others and routes with it, and a route may need another one:
+ * passes go on until one finds nothing to do, or no help against what is missing.
  */
 static int have_records(struct netlink *nl, const struct records *want, uint32_t age,
                         struct error *err)
 {
-    size_t left = want->count + 1, before;
-    int rc;
+    int rc = clear_disorder(nl, want, err);
 
-    do {
-        before = left;
-        rc = put_missing(nl, want, age, &left, err);
-    } while (rc != 0 && left != 0 && left < before);
+    for (int addresses = 1; rc == 0 && addresses >= 0; addresses--) {
+        bool done = true;
+
+        for (int i = 0; done && i < MAX_PASSES; i++) {
+            rc = pass(nl, want, addresses, age, &done, err);
+        }
+    }
     return rc;
 }
 

@@ -139,13 +139,19 @@ static int take_neighbour(const struct nlmsghdr *answer, void *arg)
     return 0;
 }
 
+/* The next of several ways is whole. (RTNH_OK looks into it before it looks at what is left.) */
+static bool way_ok(const struct rtnexthop *way, int left)
+{
+    return left >= (int)sizeof(*way) && way->rtnh_len >= sizeof(*way) && way->rtnh_len <= left;
+}
+
 /* The states of the ways of a route (dead, without carrier) are the kernel's business. */
 static void clean_ways(struct nlattr *multipath)
 {
     struct rtnexthop *way = nla_data(multipath);
     int left = nla_len(multipath);
 
-    while (RTNH_OK(way, left)) {
+    while (way_ok(way, left)) {
         int step = (int)RTNH_ALIGN(way->rtnh_len);
 
         way->rtnh_flags &= RTNH_F_ONLINK;
@@ -301,13 +307,13 @@ static void *link_field(const struct record *r, unsigned *which)
     }
     way = nla_data(attr);
     left = nla_len(attr);
-    for (n -= 2; n > 0 && RTNH_OK(way, left); n--) {
+    for (n -= 2; n > 0 && way_ok(way, left); n--) {
         int step = (int)RTNH_ALIGN(way->rtnh_len);
 
         left -= step;
         way = RTNH_NEXT(way);
     }
-    return RTNH_OK(way, left) ? &way->rtnh_ifindex : NULL;
+    return way_ok(way, left) ? &way->rtnh_ifindex : NULL;
 }
 
 bool record_on(const struct record *r, int link)

@@ -247,11 +247,11 @@ static int do_steps(struct transaction *t, struct netlink *nl, const struct plan
     for (size_t i = 0; rc == 0 && i < plan->count; i++) {
         const struct changes *cs = &plan->steps[i].changes;
 
-        keep_watchdog(t, times->limit_ms);
         point();
         rc = journal_step(t->journal, i, err);
         *begun = rc == 0 ? i + 1 : *begun;
         for (size_t c = 0; rc == 0 && c < cs->count; c++) {
+            keep_watchdog(t, times->limit_ms);
             point();
             rc = change_do(nl, &cs->list[c], true, (uint32_t)(plan_now() - plan->made), err);
         }
@@ -302,6 +302,7 @@ int transaction_run(struct transaction *t, struct netlink *nl, const struct plan
     if (plan->count == 0) {
         return 0;
     }
+    keep_watchdog(t, times->limit_ms);
     point();
     t->journal = journal_begin(t->dir, plan, err);
     if (t->journal < 0) {

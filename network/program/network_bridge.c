@@ -29,6 +29,7 @@ static const char usage[] =
     "  bridge=xenbr0     the bridge; one that exists is used as it is\n"
     "  vifnum=0          the number in veth0, vif0.0 and xenbr0 (default: the interface's)\n"
     "  probe=ADDRESS     what must answer a ping afterwards, besides the gateways\n"
+    "  wait=SECONDS      for the cable (15) and, a third of it, for answers\n"
     "  force=yes         stop although guests are on the bridge\n"
     "  details=yes       plan: every single change\n"
     "  json=yes          plan: for programs\n"
@@ -38,6 +39,7 @@ struct words {
     struct bridge_options options;
     const char *command, *state;
     bool stop, details, json;
+    struct transaction_times times;
 };
 
 static bool is_yes(const char *value)
@@ -64,6 +66,13 @@ static int set_option(struct words *w, const char *name, const char *value)
         w->details = is_yes(value);
     } else if (strcmp(name, "json") == 0) {
         w->json = is_yes(value);
+    } else if (strcmp(name, "wait") == 0) {
+        unsigned long seconds = strtoul(value, &end, 10);
+
+        w->times.carrier_ms = (int)seconds * 1000;
+        w->times.answer_ms = (int)seconds * 1000 / 3;
+        w->times.limit_ms = (int)seconds * 4000;
+        return *value >= '1' && *value <= '9' && *end == '\0' && seconds <= 3600 ? 0 : -EINVAL;
     } else if (strcmp(name, "vifnum") == 0) {
         o->vifnum = (int)strtoul(value, &end, 10);
         return *value >= '0' && *value <= '9' && *end == '\0' && o->vifnum <= 99 ? 0 : -EINVAL;
@@ -160,7 +169,7 @@ static int do_run(struct netlink *nl, const struct words *w, bool start, struct 
                                       : "%s is not on %s.\n",
                names.netdev, names.bridge);
     } else if (rc == 0) {
-        rc = transaction_run(&t, nl, &plan, &transaction_times_usual, err);
+        rc = transaction_run(&t, nl, &plan, &w->times, err);
         if (rc == 0) {
             printf(start ? "%s is on %s: guests can use it.\n" : "%s has left %s.\n", names.netdev,
                    names.bridge);
@@ -209,7 +218,10 @@ static int do_status(struct netlink *nl, const struct words *w, struct error *er
 
 int network_bridge_main(int argc, char **argv)
 {
-    struct words w = {.options = {.vifnum = -1}, .command = "", .state = STATE_DIR};
+    struct words w = {.options = {.vifnum = -1},
+                      .command = "",
+                      .state = STATE_DIR,
+                      .times = transaction_times_usual};
     auto_netlink nl = {NULL};
     struct error err = {0};
     int rc;
