@@ -2,7 +2,7 @@
  * Addresses of interfaces, and static routes to them, IPv4 and IPv6. Read netlink.h and link.h.
  *
  * Adding is strict (-EEXIST: it is there already), and so is deleting (-EADDRNOTAVAIL, -ESRCH).
- * For whole sets of addresses and routes, exactly as the kernel has them, see record.h.
+ * For whole sets of addresses and routes, exactly as the kernel has them, see net_record.h.
  */
 #ifndef NETWORK_ADDRESS_H
 #define NETWORK_ADDRESS_H

@@ -71,13 +71,13 @@ static const struct link *find_netdev(const struct facts *f)
 
     for (int family = 0; family < 2; family++) {
         for (size_t i = 0; i < f->records.count; i++) {
-            const struct record *r = &f->records.list[i];
+            const struct net_record *r = &f->records.list[i];
 
-            if (!record_gateway(r, &gateway) || record_family(r) != families[family]) {
+            if (!net_record_gateway(r, &gateway) || net_record_family(r) != families[family]) {
                 continue;
             }
             for (size_t n = 0; n < f->count; n++) {
-                if (record_on(r, f->all[n].index)) {
+                if (net_record_on(r, f->all[n].index)) {
                     return &f->all[n];
                 }
             }

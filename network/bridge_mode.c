@@ -36,16 +36,16 @@ static char *number_text(int n)
 }
 
 /* A route whose source goes away for a moment is deleted by the kernel, wherever it leads. */
-static bool starts_from_holder(const struct facts *f, const struct record *r)
+static bool starts_from_holder(const struct facts *f, const struct net_record *r)
 {
     struct address source, a;
 
-    record_address(r, &source);
+    net_record_address(r, &source);
     for (size_t i = 0; source.family != 0 && i < f->records.count; i++) {
-        const struct record *other = &f->records.list[i];
+        const struct net_record *other = &f->records.list[i];
 
-        if (other->type == RTM_NEWADDR && record_on(other, facts_holder(f)->index)) {
-            record_address(other, &a);
+        if (other->type == RTM_NEWADDR && net_record_on(other, facts_holder(f)->index)) {
+            net_record_address(other, &a);
             if (address_equal(&a, &source)) {
                 return true;
             }
@@ -55,17 +55,17 @@ static bool starts_from_holder(const struct facts *f, const struct record *r)
 }
 
 /* Would taking the wire and Domain 0's interface down lose this record? */
-static bool is_affected(const struct facts *f, const struct record *r)
+static bool is_affected(const struct facts *f, const struct net_record *r)
 {
     int holder = facts_holder(f)->index;
 
-    if (record_on(r, holder)) {
+    if (net_record_on(r, holder)) {
         return true;
     }
     for (size_t i = 0; i < f->count; i++) {
         const struct link *link = &f->all[i];
 
-        if (record_on(r, link->index) &&
+        if (net_record_on(r, link->index) &&
             (facts_stands_on(f, link, f->wire->index) || facts_stands_on(f, link, holder))) {
             return true;
         }
@@ -79,14 +79,14 @@ static char *records_with(const struct facts *f, int holder, bool ipv4_only)
     auto_records rs = {NULL, 0};
 
     for (size_t i = 0; i < f->records.count; i++) {
-        const struct record *r = &f->records.list[i];
-        bool ours = ipv4_only ? r->type == RTM_NEWADDR && record_family(r) == AF_INET &&
-                                    record_on(r, facts_holder(f)->index)
+        const struct net_record *r = &f->records.list[i];
+        bool ours = ipv4_only ? r->type == RTM_NEWADDR && net_record_family(r) == AF_INET &&
+                                    net_record_on(r, facts_holder(f)->index)
                               : is_affected(f, r);
 
         if (ours) {
             records_add(&rs, r);
-            record_move(&rs.list[rs.count - 1], facts_holder(f)->index, holder);
+            net_record_move(&rs.list[rs.count - 1], facts_holder(f)->index, holder);
         }
     }
     return records_write(&rs);

@@ -11,7 +11,7 @@ INSTALL             += $(B)/bin/network-bridge:/etc/xen/scripts/network-bridge
 
 # What network-bridge needs: plans, and nothing of xend but its library of values.
 NETWORK_CORE := address bridge_facts bridge_mode change change_records change_text journal link \
-                netlink plan probe probe_packet record record_text sysctl transaction
+                netlink net_record net_record_text plan probe probe_packet sysctl transaction
 
 $(NETWORK_PROGRAM_OBJ): $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -34,7 +34,8 @@ UNIT_TESTS += $(NETWORK_UNIT:%=$(B)/tests/unit/network/%)
 
 # The program itself, to be stopped and killed at every point by bridge_mode.py.
 $(B)/tests/network-bridge: $(B)/tests/xend/tests/unit/network/network_bridge_killed.o \
-    $(B)/tests/xend/network/program/network_bridge.o $(NETWORK_TEST_CORE)
+    $(B)/tests/xend/network/program/network_bridge.o $(NETWORK_CORE:%=$(B)/tests/xend/network/%.o) \
+    $(B)/tests/libxend-test.a
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $^ $(NETWORK_LIBS)
 

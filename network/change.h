@@ -11,7 +11,7 @@
 #define NETWORK_CHANGE_H
 
 #include "network/link.h"
-#include "network/record.h"
+#include "network/net_record.h"
 #include "xend/lib/value.h"
 
 enum change_kind {

@@ -14,19 +14,19 @@
 #define MAX_PASSES 16
 
 /* The same address on the same link, whatever else is said of it (label, flags). */
-static bool same_address(const struct record *a, const struct record *b)
+static bool same_address(const struct net_record *a, const struct net_record *b)
 {
     struct address x, y;
 
-    record_address(a, &x);
-    record_address(b, &y);
+    net_record_address(a, &x);
+    net_record_address(b, &y);
     return a->type == RTM_NEWADDR && b->type == RTM_NEWADDR && address_equal(&x, &y) &&
            memcmp(a->body, b->body, 2) == 0 && /* family, prefix */
            memcmp(a->body + offsetof(struct ifaddrmsg, ifa_index),
                   b->body + offsetof(struct ifaddrmsg, ifa_index), sizeof(uint32_t)) == 0;
 }
 
-static const struct record *find_address(const struct records *rs, const struct record *r)
+static const struct net_record *find_address(const struct records *rs, const struct net_record *r)
 {
     for (size_t i = 0; i < rs->count; i++) {
         if (same_address(&rs->list[i], r)) {
@@ -36,7 +36,7 @@ static const struct record *find_address(const struct records *rs, const struct 
     return NULL;
 }
 
-static int link_of(const struct record *r)
+static int link_of(const struct net_record *r)
 {
     int32_t index;
 
@@ -44,15 +44,15 @@ static int link_of(const struct record *r)
     return index;
 }
 
-static bool is_tentative(struct netlink *nl, const struct record *r)
+static bool is_tentative(struct netlink *nl, const struct net_record *r)
 {
     struct link_address *list = NULL;
     struct address a;
     size_t count = 0;
     bool tentative = false;
 
-    record_address(r, &a);
-    if (record_family(r) != AF_INET6 ||
+    net_record_address(r, &a);
+    if (net_record_family(r) != AF_INET6 ||
         address_list(nl, link_of(r), AF_INET6, &list, &count, NULL) != 0) {
         return false;
     }
@@ -66,13 +66,13 @@ static bool is_tentative(struct netlink *nl, const struct record *r)
 }
 
 /* The next IPv4 address of a link from *i on, if it is among `those` as well; NULL at the end. */
-static const struct record *next_ipv4(const struct records *rs, size_t *i, int link,
-                                      const struct records *those)
+static const struct net_record *next_ipv4(const struct records *rs, size_t *i, int link,
+                                          const struct records *those)
 {
     while (*i < rs->count) {
-        const struct record *r = &rs->list[(*i)++];
+        const struct net_record *r = &rs->list[(*i)++];
 
-        if (r->type == RTM_NEWADDR && record_family(r) == AF_INET && link_of(r) == link &&
+        if (r->type == RTM_NEWADDR && net_record_family(r) == AF_INET && link_of(r) == link &&
             find_address(those, r) != NULL) {
             return r;
         }
@@ -84,12 +84,12 @@ static const struct record *next_ipv4(const struct records *rs, size_t *i, int l
 static bool in_order(const struct records *now, const struct records *want, int link)
 {
     size_t n = 0, w = 0;
-    const struct record *is;
+    const struct net_record *is;
 
     while ((is = next_ipv4(now, &n, link, want)) != NULL) {
-        const struct record *should = next_ipv4(want, &w, link, want);
+        const struct net_record *should = next_ipv4(want, &w, link, want);
 
-        if (should == NULL || !record_equal(is, should)) {
+        if (should == NULL || !net_record_equal(is, should)) {
             return false;
         }
     }
@@ -106,11 +106,11 @@ static int clear_disorder(struct netlink *nl, const struct records *want, struct
     int rc = records_take(nl, &now, err);
 
     for (size_t i = now.count; rc == 0 && i-- > 0;) { /* secondary addresses go first */
-        const struct record *r = &now.list[i];
+        const struct net_record *r = &now.list[i];
 
-        if (r->type == RTM_NEWADDR && record_family(r) == AF_INET &&
+        if (r->type == RTM_NEWADDR && net_record_family(r) == AF_INET &&
             find_address(want, r) != NULL && !in_order(&now, want, link_of(r))) {
-            rc = record_remove(nl, r, err);
+            rc = net_record_remove(nl, r, err);
             rc = rc == -EADDRNOTAVAIL ? 0 : rc;
         }
     }
@@ -121,27 +121,27 @@ static int clear_disorder(struct netlink *nl, const struct records *want, struct
  * The kernel begins duplicate address detection on IPv6 addresses that it makes: such are made
  * anew. *done: something was to do.
  */
-static int have_address(struct netlink *nl, const struct records *now, const struct record *r,
+static int have_address(struct netlink *nl, const struct records *now, const struct net_record *r,
                         uint32_t age, bool *done, struct error *err)
 {
-    const struct record *there = find_address(now, r);
+    const struct net_record *there = find_address(now, r);
     int rc;
 
-    if (there != NULL && record_equal(there, r) && !is_tentative(nl, r)) {
+    if (there != NULL && net_record_equal(there, r) && !is_tentative(nl, r)) {
         return 0;
     }
     *done = true;
     if (there != NULL) {
-        rc = record_remove(nl, there, err);
+        rc = net_record_remove(nl, there, err);
         if (rc != 0 && rc != -EADDRNOTAVAIL) {
             return rc;
         }
     }
-    rc = record_put(nl, r, age, err);
+    rc = net_record_put(nl, r, age, err);
     return rc == -EEXIST ? 0 : rc;
 }
 
-static int have_other(struct netlink *nl, const struct records *now, const struct record *r,
+static int have_other(struct netlink *nl, const struct records *now, const struct net_record *r,
                       uint32_t age, bool *done, struct error *err)
 {
     int rc;
@@ -149,7 +149,7 @@ static int have_other(struct netlink *nl, const struct records *now, const struc
     if (records_have(now, r)) {
         return 0;
     }
-    rc = record_put(nl, r, age, err);
+    rc = net_record_put(nl, r, age, err);
     *done = *done || rc == 0;
     return rc == -EEXIST ? 0 : rc;
 }
@@ -164,7 +164,7 @@ static int pass(struct netlink *nl, const struct records *want, bool addresses, 
 
     *done = false;
     for (size_t i = 0; rc == 0 && i < want->count; i++) {
-        const struct record *r = &want->list[i];
+        const struct net_record *r = &want->list[i];
         int one = 0;
 
         if ((r->type == RTM_NEWADDR) == addresses) {
@@ -219,10 +219,10 @@ int change_do_addresses(struct netlink *nl, const char *text, const char *other_
     rc = records_take(nl, &now, err);
     /* The last first: secondary addresses go before the one that they depend on. */
     for (size_t i = other.count; rc == 0 && i-- > 0;) {
-        const struct record *there = find_address(&now, &other.list[i]);
+        const struct net_record *there = find_address(&now, &other.list[i]);
 
         if (there != NULL && find_address(&want, &other.list[i]) == NULL) {
-            rc = record_remove(nl, there, err);
+            rc = net_record_remove(nl, there, err);
             rc = rc == -EADDRNOTAVAIL ? 0 : rc;
         }
     }

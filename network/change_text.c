@@ -37,7 +37,7 @@ static char *describe_records(struct netlink *nl, const char *text)
         return line;
     }
     for (size_t i = 0; i < rs.count; i++) {
-        auto_str one = record_describe(nl, &rs.list[i]);
+        auto_str one = net_record_describe(nl, &rs.list[i]);
         char *longer = xprintf("%s%s%s", line, i ? "; " : "", one);
 
         free(line);

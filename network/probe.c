@@ -146,7 +146,7 @@ int probe_prepare(struct netlink *nl, struct probe *p, const struct link *link,
         add_target(p, &a, true);
     }
     for (size_t i = 0; i < all->count; i++) {
-        if (record_gateway(&all->list[i], &a) && record_on(&all->list[i], link->index)) {
+        if (net_record_gateway(&all->list[i], &a) && net_record_on(&all->list[i], link->index)) {
             add_target(p, &a, false);
         }
     }

@@ -10,7 +10,7 @@
 #define NETWORK_PROBE_H
 
 #include "network/link.h"
-#include "network/record.h"
+#include "network/net_record.h"
 #include "xend/lib/value.h"
 
 #define PROBE_TARGETS 8

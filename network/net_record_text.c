@@ -1,7 +1,7 @@
 /*
- * Records as words: for people, and for the journal ("TYPE:HEXADECIMAL"). Contract: record.h.
+ * Records as words: for people, and for the journal ("TYPE:HEXADECIMAL"). Contract: net_record.h.
  */
-#include "network/record.h"
+#include "network/net_record.h"
 
 #include "network/link.h"
 #include "xend/lib/alloc.h"
@@ -31,7 +31,7 @@ char *records_write(const struct records *rs)
     }
     text = xalloc(size);
     for (size_t i = 0; i < rs->count; i++) {
-        const struct record *r = &rs->list[i];
+        const struct net_record *r = &rs->list[i];
 
         used += (size_t)snprintf(text + used, size - used, "%s%u:", i ? " " : "", r->type);
         for (size_t n = 0; n < r->size; n++) {
@@ -51,7 +51,7 @@ static int read_one(const char **text, struct records *rs)
     char *end;
     unsigned long type = strtoul(*text, &end, 10);
     size_t digits;
-    struct record r = {.type = (uint16_t)type};
+    struct net_record r = {.type = (uint16_t)type};
 
     if (least_size((unsigned)type) == 0 || *end != ':') {
         return -EINVAL;
@@ -101,7 +101,7 @@ static void take(struct address *a, int family, const struct nlattr *attr)
     }
 }
 
-static char *describe_route(struct netlink *nl, const struct record *r)
+static char *describe_route(struct netlink *nl, const struct net_record *r)
 {
     const struct rtmsg *fixed = (const struct rtmsg *)(const void *)r->body;
     struct nlattr *attr[RTA_MAX + 1];
@@ -144,7 +144,7 @@ static char *describe_route(struct netlink *nl, const struct record *r)
                    via_text, on, rest);
 }
 
-char *record_describe(struct netlink *nl, const struct record *r)
+char *net_record_describe(struct netlink *nl, const struct net_record *r)
 {
     const struct ifaddrmsg *address = (const struct ifaddrmsg *)(const void *)r->body;
     const struct ndmsg *neighbour = (const struct ndmsg *)(const void *)r->body;
@@ -152,7 +152,7 @@ char *record_describe(struct netlink *nl, const struct record *r)
     struct address a;
     struct link link;
 
-    record_address(r, &a);
+    net_record_address(r, &a);
     if (r->type == RTM_NEWADDR) {
         a.prefix = address->ifa_prefixlen;
         return xprintf("address %s on %s", address_format(&a, text),

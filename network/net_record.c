@@ -1,7 +1,7 @@
 /*
- * Records of the kernel, taken and given back. Contract: record.h. As text: record_text.c.
+ * Records of the kernel, taken and given back. Contract: net_record.h. As text: net_record_text.c.
  */
-#include "network/record.h"
+#include "network/net_record.h"
 
 #include "xend/lib/alloc.h"
 
@@ -28,9 +28,9 @@ void records_free(struct records *rs)
     memset(rs, 0, sizeof(*rs));
 }
 
-void records_add(struct records *rs, const struct record *r)
+void records_add(struct records *rs, const struct net_record *r)
 {
-    struct record copy = *r;
+    struct net_record copy = *r;
 
     copy.body = xalloc(r->size);
     memcpy(copy.body, r->body, r->size);
@@ -45,7 +45,7 @@ static size_t fixed_size(uint16_t type)
                                   : sizeof(struct ndmsg);
 }
 
-static struct nlattr *first_attr(const struct record *r, int *left)
+static struct nlattr *first_attr(const struct net_record *r, int *left)
 {
     size_t skip = NLMSG_ALIGN(fixed_size(r->type));
 
@@ -53,7 +53,7 @@ static struct nlattr *first_attr(const struct record *r, int *left)
     return (struct nlattr *)(void *)(r->body + skip);
 }
 
-static struct nlattr *find_attr(const struct record *r, int type)
+static struct nlattr *find_attr(const struct net_record *r, int type)
 {
     int left;
     struct nlattr *first = first_attr(r, &left);
@@ -79,9 +79,9 @@ static void keep_attrs(struct nl_msg *msg, struct nlattr **attr, int max, const 
 static void keep(struct records *rs, struct nl_msg *msg)
 {
     struct nlmsghdr *header = nlmsg_hdr(msg);
-    struct record r = {.type = header->nlmsg_type,
-                       .size = (uint16_t)nlmsg_datalen(header),
-                       .body = nlmsg_data(header)};
+    struct net_record r = {.type = header->nlmsg_type,
+                           .size = (uint16_t)nlmsg_datalen(header),
+                           .body = nlmsg_data(header)};
 
     records_add(rs, &r);
     nlmsg_free(msg);
@@ -241,7 +241,7 @@ static bool runs_down(uint16_t record, int attribute)
            (record == RTM_NEWROUTE && attribute == RTA_EXPIRES);
 }
 
-bool record_equal(const struct record *a, const struct record *b)
+bool net_record_equal(const struct net_record *a, const struct net_record *b)
 {
     struct nlattr *x, *y;
     int x_left, y_left;
@@ -269,10 +269,10 @@ bool record_equal(const struct record *a, const struct record *b)
     }
 }
 
-bool records_have(const struct records *rs, const struct record *r)
+bool records_have(const struct records *rs, const struct net_record *r)
 {
     for (size_t i = 0; i < rs->count; i++) {
-        if (record_equal(&rs->list[i], r)) {
+        if (net_record_equal(&rs->list[i], r)) {
             return true;
         }
     }
@@ -280,7 +280,7 @@ bool records_have(const struct records *rs, const struct record *r)
 }
 
 /* Every number of a link in a record, one after the other: *which counts from 0. NULL: no more. */
-static void *link_field(const struct record *r, unsigned *which)
+static void *link_field(const struct net_record *r, unsigned *which)
 {
     static const int singles[] = {RTA_OIF, RTA_IIF};
     unsigned n = (*which)++;
@@ -316,7 +316,7 @@ static void *link_field(const struct record *r, unsigned *which)
     return way_ok(way, left) ? &way->rtnh_ifindex : NULL;
 }
 
-bool record_on(const struct record *r, int link)
+bool net_record_on(const struct net_record *r, int link)
 {
     unsigned which = 0;
     void *field;
@@ -331,7 +331,7 @@ bool record_on(const struct record *r, int link)
     return false;
 }
 
-void record_move(struct record *r, int from, int to)
+void net_record_move(struct net_record *r, int from, int to)
 {
     unsigned which = 0;
     void *field;
@@ -345,24 +345,24 @@ void record_move(struct record *r, int from, int to)
     }
 }
 
-int record_family(const struct record *r)
+int net_record_family(const struct net_record *r)
 {
     return r->body[0]; /* of each of the three */
 }
 
-static void address_of(const struct record *r, int attribute, struct address *a)
+static void address_of(const struct net_record *r, int attribute, struct address *a)
 {
     struct nlattr *attr = find_attr(r, attribute);
 
     memset(a, 0, sizeof(*a));
-    if (attr != NULL && nla_len(attr) == (record_family(r) == AF_INET6 ? 16 : 4)) {
-        a->family = record_family(r);
+    if (attr != NULL && nla_len(attr) == (net_record_family(r) == AF_INET6 ? 16 : 4)) {
+        a->family = net_record_family(r);
         a->prefix = address_bits(a);
         memcpy(a->byte, nla_data(attr), (size_t)nla_len(attr));
     }
 }
 
-void record_address(const struct record *r, struct address *a)
+void net_record_address(const struct net_record *r, struct address *a)
 {
     address_of(r,
                r->type == RTM_NEWROUTE                                     ? RTA_PREFSRC
@@ -371,7 +371,7 @@ void record_address(const struct record *r, struct address *a)
                a);
 }
 
-bool record_gateway(const struct record *r, struct address *gateway)
+bool net_record_gateway(const struct net_record *r, struct address *gateway)
 {
     struct rtnexthop *way;
     struct nlattr *attr;
@@ -386,7 +386,7 @@ bool record_gateway(const struct record *r, struct address *gateway)
         attr = nla_find((struct nlattr *)RTNH_DATA(way), (int)way->rtnh_len - (int)RTNH_LENGTH(0),
                         RTA_GATEWAY);
         if (attr != NULL && nla_len(attr) <= 16) {
-            gateway->family = record_family(r);
+            gateway->family = net_record_family(r);
             gateway->prefix = address_bits(gateway);
             memcpy(gateway->byte, nla_data(attr), (size_t)nla_len(attr));
         }
@@ -394,13 +394,13 @@ bool record_gateway(const struct record *r, struct address *gateway)
     return gateway->family != 0;
 }
 
-static struct nl_msg *message_of(const struct record *r, int type, int flags)
+static struct nl_msg *message_of(const struct net_record *r, int type, int flags)
 {
     return netlink_message(type, flags, r->body, r->size);
 }
 
 /* A copy whose lifetimes are `age` seconds shorter. */
-static void grow_old(struct record *copy, uint32_t age)
+static void grow_old(struct net_record *copy, uint32_t age)
 {
     struct nlattr *attr = find_attr(copy, copy->type == RTM_NEWADDR ? IFA_CACHEINFO : RTA_EXPIRES);
     uint32_t field[2];
@@ -418,7 +418,7 @@ static void grow_old(struct record *copy, uint32_t age)
     memcpy(nla_data(attr), field, size);
 }
 
-static void set_nodad(struct record *copy)
+static void set_nodad(struct net_record *copy)
 {
     struct nlattr *attr = find_attr(copy, IFA_FLAGS);
     uint32_t flags = nla_get_u32(attr) | IFA_F_NODAD;
@@ -426,7 +426,7 @@ static void set_nodad(struct record *copy)
     memcpy(nla_data(attr), &flags, sizeof(flags));
 }
 
-static int put_address6(struct netlink *nl, const struct record *r, struct error *err)
+static int put_address6(struct netlink *nl, const struct net_record *r, struct error *err)
 {
     auto_records copies = {NULL, 0};
     int rc;
@@ -442,7 +442,7 @@ static int put_address6(struct netlink *nl, const struct record *r, struct error
     return rc;
 }
 
-int record_put(struct netlink *nl, const struct record *r, uint32_t age, struct error *err)
+int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age, struct error *err)
 {
     auto_records copies = {NULL, 0};
     auto_str what = NULL;
@@ -452,17 +452,17 @@ int record_put(struct netlink *nl, const struct record *r, uint32_t age, struct 
 
     records_add(&copies, r);
     grow_old(&copies.list[0], age);
-    if (r->type == RTM_NEWADDR && record_family(r) == AF_INET6) {
+    if (r->type == RTM_NEWADDR && net_record_family(r) == AF_INET6) {
         return put_address6(nl, &copies.list[0], err);
     }
-    what = record_describe(nl, r);
+    what = net_record_describe(nl, r);
     return netlink_request(nl, message_of(&copies.list[0], r->type, flags), err,
                            "What was there cannot be added: %s", what);
 }
 
-int record_remove(struct netlink *nl, const struct record *r, struct error *err)
+int net_record_remove(struct netlink *nl, const struct net_record *r, struct error *err)
 {
-    auto_str what = record_describe(nl, r);
+    auto_str what = net_record_describe(nl, r);
 
     return netlink_request(nl, message_of(r, r->type + 1, 0), err, "%s cannot be removed", what);
 }

@@ -9,19 +9,19 @@
  * Lifetimes count down from the moment when a record was taken; whoever adds one later says how
  * many seconds have gone by. Read next: change.h.
  */
-#ifndef NETWORK_RECORD_H
-#define NETWORK_RECORD_H
+#ifndef NETWORK_NET_RECORD_H
+#define NETWORK_NET_RECORD_H
 
 #include "network/address.h"
 
-struct record {
+struct net_record {
     uint16_t type; /* RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH */
     uint16_t size; /* of body */
     uint8_t *body; /* fixed part and attributes */
 };
 
 struct records {
-    struct record *list;
+    struct net_record *list;
     size_t count;
 };
 
@@ -34,31 +34,31 @@ void records_free(struct records *rs);
  */
 int records_take(struct netlink *nl, struct records *rs, struct error *err);
 
-void records_add(struct records *rs, const struct record *r); /* copies */
-bool records_have(const struct records *rs, const struct record *r);
+void records_add(struct records *rs, const struct net_record *r); /* copies */
+bool records_have(const struct records *rs, const struct net_record *r);
 /* Same but for the lifetimes. */
-bool record_equal(const struct record *a, const struct record *b);
+bool net_record_equal(const struct net_record *a, const struct net_record *b);
 
 /* Does it concern this link (as address, neighbour, or one of the ways of a route)? */
-bool record_on(const struct record *r, int link);
+bool net_record_on(const struct net_record *r, int link);
 /* Move it from one link to another, in every place. */
-void record_move(struct record *r, int from, int to);
-int record_family(const struct record *r);
+void net_record_move(struct net_record *r, int from, int to);
+int net_record_family(const struct net_record *r);
 /* The address of an address record, the source (or none) of a route. */
-void record_address(const struct record *r, struct address *a);
+void net_record_address(const struct net_record *r, struct address *a);
 /* The gateway of a default route; false for everything else. */
-bool record_gateway(const struct record *r, struct address *gateway);
+bool net_record_gateway(const struct net_record *r, struct address *gateway);
 
 /*
  * Add it, `age` seconds after it was taken. Usable at once: duplicate address detection, which
  * would hold an IPv6 address back for seconds, is left out, as it was done for this address.
  * -EEXIST: it is there.
  */
-int record_put(struct netlink *nl, const struct record *r, uint32_t age, struct error *err);
-int record_remove(struct netlink *nl, const struct record *r, struct error *err);
+int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age, struct error *err);
+int net_record_remove(struct netlink *nl, const struct net_record *r, struct error *err);
 
 /* "192.0.2.7/24 on eth0", "route to 10.0.0.0/8 via 192.0.2.1 on eth0, metric 100, table 7" */
-char *record_describe(struct netlink *nl, const struct record *r);
+char *net_record_describe(struct netlink *nl, const struct net_record *r);
 
 /* Words separated by blanks; the caller frees it. */
 char *records_write(const struct records *rs);
