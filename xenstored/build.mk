@@ -77,12 +77,16 @@ INSTALL += $(B)/bin/xenstored:/usr/sbin/xenstored
 INSTALL += xenstored/start:/etc/hospes/start.d/10-xenstored
 
 # Beside Debian's: bench/xenstore/run
+$(B)/bench/xsnull: bench/xenstore/null.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) $< -o $@
+
 $(B)/bench/xsbench: bench/xenstore/xsbench.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) $< -o $@
 
 .PHONY: bench-xenstore
-bench-xenstore: $(B)/bin/xenstored $(B)/bench/xsbench $(B)/tests/fakexen.so
+bench-xenstore: $(B)/bin/xenstored $(B)/bench/xsbench $(B)/bench/xsnull $(B)/tests/fakexen.so
 	bench/xenstore/run
 
 $(B)/tests/xenstored_client_test: tests/unit/xenstored_client_test.c $(XSCLIENT_TEST_OBJ) | $(B)/bin/xenstored

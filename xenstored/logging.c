@@ -24,35 +24,58 @@ static struct iovec bytes(const void *p, size_t len)
     return (struct iovec){.iov_base = (void *)(uintptr_t)p, .iov_len = len};
 }
 
+/* How many bytes two pieces of memory have in common at their starts. */
+static uint32_t common_prefix(const char *a, const char *b, uint32_t len)
+{
+    uint32_t i = 0;
+    uint64_t x, y;
+
+    for (; i + 8 <= len; i += 8) {
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y) {
+            return i + (uint32_t)__builtin_ctzll(x ^ y) / 8;
+        }
+    }
+    while (i < len && a[i] == b[i]) {
+        i++;
+    }
+    return i;
+}
+
 /* How a list of children differs from the one before; *what and *len are the names concerned. */
 static uint32_t names_diff(const struct node *old, const struct node *n, const char **what,
                            uint32_t *len)
 {
     const char *a = old ? node_children(old) : "", *b = node_children(n);
     uint32_t alen = old ? old->childlen : 0, blen = n->childlen;
-    uint32_t off = 0, gone;
+    uint32_t off, gone;
 
     *what = b;
     *len = blen;
-    if (old && alen == blen && (old->names == n->names || memcmp(a, b, alen) == 0)) {
+    if (!old) {
+        return NODE_NAMES;
+    }
+    if (alen == blen && (old->names == n->names || memcmp(a, b, alen) == 0)) {
         return 0;
     }
-    if (old && blen > alen && (old->names == n->names || memcmp(a, b, alen) == 0)) {
+    if (blen > alen && (old->names == n->names || memcmp(a, b, alen) == 0)) {
         *what = b + alen;
         *len = blen - alen;
         return NODE_NAMES_APPEND;
     }
-    while (old && off < alen && blen < alen) {
-        gone = (uint32_t)strlen(a + off) + 1;
-        if (off + gone > blen || memcmp(a + off, b + off, gone) != 0) {
-            if (alen - gone == blen && memcmp(a + off + gone, b + off, blen - off) == 0) {
-                *what = a + off;
-                *len = gone;
-                return NODE_NAMES_REMOVE;
-            }
-            break;
+    if (blen < alen) {
+        /* The name in which they begin to differ may be the only one that is gone. */
+        off = common_prefix(a, b, blen);
+        while (off > 0 && a[off - 1] != '\0') {
+            off--;
         }
-        off += gone;
+        gone = (uint32_t)strlen(a + off) + 1;
+        if (alen - gone == blen && memcmp(a + off + gone, b + off, blen - off) == 0) {
+            *what = a + off;
+            *len = gone;
+            return NODE_NAMES_REMOVE;
+        }
     }
     return NODE_NAMES;
 }

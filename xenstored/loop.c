@@ -16,6 +16,9 @@
 #define SPIN_NS    20000
 #define EAGER_MAX  16
 #define EAGER_LOSS 4
+#define TRIAL      64
+#define REIGN      8192
+#define IDLE_NS    5000000
 
 static int epoll_fd = -1;
 static uint32_t virq_port;
@@ -81,24 +84,67 @@ static void take_ports(void)
 }
 
 /*
- * Waiting. Whoever has just been answered often asks again at once; for such a one, going to sleep
- * and being woken costs more than the request. So while that has been so lately, look again for
- * SPIN_NS first.
+ * Waiting. Whoever has just been answered often asks again at once. Looking again for SPIN_NS
+ * before going to sleep then saves a wake-up; but it also keeps a processor from whoever is to ask,
+ * and the kernel from running both on one processor, where a wake-up costs little. Which is better
+ * depends on the machine and on what else runs there. So it is tried: TRIAL turns one way, TRIAL
+ * turns the other, and the faster one is kept for REIGN turns.
  */
-static int wait_events(struct epoll_event *events, int wait)
+static struct {
+    enum { TRY_SLEEPING, TRY_SPINNING, DECIDED } stage;
+    bool spin;
+    unsigned left;     /* turns to the end of this stage */
+    uint64_t spent[2]; /* time that the trials took, sleeping and spinning */
+    uint64_t last;     /* when the turn before this one began */
+} way = {.left = TRIAL};
+
+static void next_stage(void)
+{
+    if (way.stage == DECIDED) {
+        way.stage = TRY_SLEEPING;
+        way.spent[false] = way.spent[true] = 0;
+        way.spin = false;
+    } else if (way.stage == TRY_SLEEPING) {
+        way.stage = TRY_SPINNING;
+        way.spin = !alone;
+    } else {
+        way.stage = DECIDED;
+        /* Time of a processor isn't free: a small gain is none. */
+        way.spin = !alone && way.spent[true] < way.spent[false] - way.spent[false] / 8;
+    }
+    way.left = way.stage == DECIDED ? REIGN : TRIAL;
+}
+
+/* A turn begins. Turns between which the store was idle say nothing. */
+static void count_turn(uint64_t now)
+{
+    uint64_t took = now - way.last;
+
+    way.last = now;
+    if (took > IDLE_NS) {
+        return;
+    }
+    way.spent[way.spin] += took;
+    if (--way.left == 0) {
+        next_stage();
+    }
+}
+
+static int wait_events(struct epoll_event *events, int wait, uint64_t start)
 {
     static int eager; /* how often it was so lately, 0 to EAGER_MAX */
-    uint64_t start = now_ns();
     int n = 0;
 
-    while (wait != 0 && eager > 0 && n == 0 && now_ns() - start < SPIN_NS) {
+    while (way.spin && wait != 0 && eager > 0 && n == 0 && now_ns() - start < SPIN_NS) {
         n = epoll_wait(epoll_fd, events, EVENTS, 0);
     }
     if (n == 0) {
-        eager = eager > EAGER_LOSS ? eager - EAGER_LOSS : 0;
+        if (way.spin) {
+            eager = eager > EAGER_LOSS ? eager - EAGER_LOSS : 0;
+        }
         n = epoll_wait(epoll_fd, events, EVENTS, wait);
     }
-    if (n > 0 && eager < EAGER_MAX && !alone && now_ns() - start < SPIN_NS) {
+    if (n > 0 && eager < EAGER_MAX && now_ns() - start < SPIN_NS) {
         eager++;
     }
     return n;
@@ -107,13 +153,15 @@ static int wait_events(struct epoll_event *events, int wait)
 void loop_turn(int max_wait_ms)
 {
     struct epoll_event events[EVENTS];
-    int wait = ring_timers(now_ms());
+    uint64_t now = now_ns();
+    int wait = ring_timers(now / 1000000);
     int n;
 
+    count_turn(now);
     if (wait < 0 || (max_wait_ms >= 0 && wait > max_wait_ms)) {
         wait = max_wait_ms;
     }
-    n = wait_events(events, wait);
+    n = wait_events(events, wait, now);
     for (int i = 0; i < n; i++) {
         uint64_t data = events[i].data.u64;
 

@@ -33,7 +33,9 @@ struct node *nodeops_get(struct conn *c, const struct path *p, unsigned rights, 
     struct node *n;
     int rc;
 
-    if (!path_is_valid(p->s, p->len, (size_t)quota.path_max)) {
+    /* What is in the tree has a valid name. */
+    if ((p->len > (uint32_t)quota.path_max || !tree_get(p)) &&
+        !path_is_valid(p->s, p->len, (size_t)quota.path_max)) {
         *error = -EINVAL;
         return NULL;
     }

@@ -90,8 +90,8 @@ static int remove_tree(struct conn *c, const struct path *p)
     }
     node_ref(parent);
     w = xmalloc(sizeof(*w));
-    memset(w, 0, sizeof(*w));
     w->conn = c;
+    w->owner = NULL;
     memcpy(w->path, p->s, p->len);
     w->len = w->root_len = p->len;
     rc = remove_below(w);

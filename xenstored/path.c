@@ -3,14 +3,16 @@
  */
 #include "xenstored/path.h"
 
+size_t path_parent_len(const char *s, size_t len)
+{
+    const char *slash = memrchr(s, '/', len);
+
+    return slash && slash > s ? (size_t)(slash - s) : 1;
+}
+
 struct path path_parent(const struct path *p)
 {
-    size_t len = p->len;
-
-    while (len > 1 && p->s[len - 1] != '/') {
-        len--;
-    }
-    return path_of(p->s, len > 1 ? len - 1 : 1);
+    return path_of(p->s, path_parent_len(p->s, p->len));
 }
 
 const char *path_base(const struct path *p, size_t *len)
@@ -24,11 +26,13 @@ const char *path_base(const struct path *p, size_t *len)
     return p->s + start;
 }
 
-static bool valid_char(unsigned char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '/' || c == '_' || c == '@';
-}
+enum { REFUSED, PLAIN, SLASH };
+
+/* What each byte is in a path. */
+static const unsigned char class_of[256] = {
+    ['a' ... 'z'] = PLAIN, ['A' ... 'Z'] = PLAIN, ['0' ... '9'] = PLAIN, ['-'] = PLAIN,
+    ['_'] = PLAIN,         ['@'] = PLAIN,         ['/'] = SLASH,
+};
 
 /* The length of "/local/domain/N/" at the start, N a number of up to five digits; else 0. */
 static size_t domain_prefix(const char *s, size_t len)
@@ -54,10 +58,13 @@ bool path_is_valid(const char *s, size_t len, size_t max)
     if (len > max && len > max + domain_prefix(s, len)) {
         return false;
     }
-    for (size_t i = 0; i < len; i++) {
-        if (!valid_char((unsigned char)s[i]) || (s[i] == '/' && i > 0 && s[i - 1] == '/')) {
+    for (size_t i = 0, before = REFUSED; i < len; i++) {
+        size_t here = class_of[(unsigned char)s[i]];
+
+        if (here == REFUSED || (here == SLASH && before == SLASH)) {
             return false;
         }
+        before = here;
     }
     return true;
 }

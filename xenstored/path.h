@@ -35,6 +35,9 @@ static inline bool path_is_root(const struct path *p)
 /* The path one level up; the root's parent is the root. p must be a valid node path. */
 struct path path_parent(const struct path *p);
 
+/* The length of that path, for the valid node path s of len bytes. */
+size_t path_parent_len(const char *s, size_t len);
+
 /* The last component (of a path that is not the root); it ends where p ends. */
 const char *path_base(const struct path *p, size_t *len);
 

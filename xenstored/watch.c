@@ -13,6 +13,9 @@ static struct watch **table;
 static size_t table_size, watches;
 static uint64_t next_serial;
 
+/* How many watches have a path of each length: most of a path's prefixes needn't be looked up. */
+static uint32_t of_length[PATH_BUFFER];
+
 static void grow(void)
 {
     size_t size = table_size ? table_size * 2 : 256;
@@ -55,6 +58,9 @@ int watch_add(struct conn *c, const struct path *p, const char *token, bool rela
     size_t tokenlen = strlen(token);
     struct watch *w;
 
+    if (p->len >= PATH_BUFFER) {
+        return -EINVAL;
+    }
     if (!domain_charge(c->id, (int64_t)(p->len + tokenlen), !unlimited)) {
         return -ENOMEM;
     }
@@ -74,6 +80,7 @@ int watch_add(struct conn *c, const struct path *p, const char *token, bool rela
     w->next_hash = table[p->hash & (table_size - 1)];
     table[p->hash & (table_size - 1)] = w;
     watches++;
+    of_length[p->len]++;
     list_append(&c->watches, &w->link);
     if (c->domain) {
         c->domain->watches++;
@@ -92,6 +99,7 @@ void watch_delete(struct watch *w)
     }
     *slot = w->next_hash;
     watches--;
+    of_length[w->path.len]--;
     list_remove(&w->link);
     domain_charge(w->conn->id, -(int64_t)(w->path.len + strlen(w->token)), false);
     if (w->conn->domain && w->conn->domain->watches > 0) {
@@ -176,17 +184,23 @@ static bool permitted(const struct conn *c, const struct path *p, struct node *n
 void watch_fire(struct conn *from, const struct path *p, struct node *n, bool exact,
                 const struct node *before)
 {
-    struct path at = *p;
+    struct path at;
     unsigned levels = 0;
 
     if (watches == 0) {
         return;
     }
     found.count = 0;
-    collect(&at, 0);
-    while (!exact && !path_is_root(&at)) {
-        at = path_parent(&at);
-        collect(&at, ++levels);
+    if (of_length[p->len]) {
+        collect(p, 0);
+    }
+    for (size_t len = p->len; !exact && len > 1;) {
+        len = path_parent_len(p->s, len);
+        levels++;
+        if (of_length[len]) {
+            at = path_of(p->s, len);
+            collect(&at, levels);
+        }
     }
     if (found.count > 1) {
         qsort(found.p, found.count, sizeof(*found.p), by_serial);

@@ -1,7 +1,12 @@
 /*
  * xsbench: how many operations or transactions a second does a store daemon answer?
  *
- * usage: xsbench SOCKET WHAT CLIENTS SECONDS [NODES]
+ * usage: xsbench SOCKET WHAT CLIENTS SECONDS [NODES [WATCHES]]
+ *        xsbench SOCKET WHAT CLIENTS xCOUNT [NODES [WATCHES]]
+ *
+ * The second form has each client do it COUNT times, for counting the daemon's instructions, and
+ * prints the operations done. Each client first sets WATCHES watches (0 if not given) on nodes that
+ * nobody writes, as backends and tools have many set.
  *
  * CLIENTS processes, each with a connection of its own and its own part of the store (NODES nodes,
  * 50 if not given), do WHAT again and again, waiting for each answer: read, write, directory, mkrm
@@ -41,7 +46,8 @@ struct shared {
 
 static struct shared *shared;
 static int sock;
-static unsigned id, nodes = 50, serial;
+static unsigned id, nodes = 50, watches, serial;
+static uint64_t count; /* 0: until shared->stop */
 
 static void fail(const char *what)
 {
@@ -204,6 +210,15 @@ static bool once(const char *what)
     return true;
 }
 
+static void set_watch(unsigned n)
+{
+    char p[256];
+    size_t len = (size_t)sprintf(p, "/local/domain/0/backend/vif/%u/%u/state", 1000 + id, n) + 1;
+
+    memcpy(p + len, "token", 6);
+    call(XS_WATCH, 0, p, len + 6, NULL);
+}
+
 static void client(const char *path, const char *what)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -220,30 +235,54 @@ static void client(const char *path, const char *what)
     for (unsigned i = 0; i < nodes; i++) {
         write_node(0, i);
     }
+    for (unsigned i = 0; i < watches; i++) {
+        set_watch(i);
+    }
     __atomic_add_fetch(&shared->ready, 1, __ATOMIC_SEQ_CST);
     while (!shared->go) {
         usleep(1000);
     }
-    while (!shared->stop) {
+    while (!shared->stop && (count == 0 || done < count)) {
         done += once(what) ? (strcmp(what, "piped") == 0 ? PIPED : 1) : 0;
         shared->client[id].done = done;
     }
     exit(0);
 }
 
+/* Waits for the clients' ends; prints how much they have done. */
+static int finish_count(unsigned clients)
+{
+    uint64_t total = 0;
+
+    while (wait(NULL) > 0) {
+    }
+    for (unsigned i = 0; i < clients; i++) {
+        total += shared->client[i].done;
+    }
+    printf("%llu\n", (unsigned long long)total);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     unsigned clients = argc > 4 ? (unsigned)atoi(argv[3]) : 0;
     double seconds = argc > 4 ? atof(argv[4]) : 0;
+    bool counting = argc > 4 && argv[4][0] == 'x';
     struct timespec a, b;
     uint64_t total = 0;
 
-    if (clients < 1 || clients > MAX_CLIENTS || seconds <= 0) {
-        fprintf(stderr, "usage: xsbench SOCKET WHAT CLIENTS SECONDS [NODES]\n");
+    if (counting) {
+        count = strtoull(argv[4] + 1, NULL, 10);
+    }
+    if (clients < 1 || clients > MAX_CLIENTS || (counting ? count == 0 : seconds <= 0)) {
+        fprintf(stderr, "usage: xsbench SOCKET WHAT CLIENTS SECONDS|xCOUNT [NODES [WATCHES]]\n");
         return 2;
     }
     if (argc > 5) {
         nodes = (unsigned)atoi(argv[5]);
+    }
+    if (argc > 6) {
+        watches = (unsigned)atoi(argv[6]);
     }
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (id = 0; id < clients; id++) {
@@ -264,6 +303,9 @@ int main(int argc, char **argv)
     }
     clock_gettime(CLOCK_MONOTONIC, &a);
     shared->go = true;
+    if (counting) {
+        return finish_count(clients);
+    }
     usleep((useconds_t)(seconds * 1e6));
     for (unsigned i = 0; i < clients; i++) {
         total += shared->client[i].done;
