@@ -99,7 +99,8 @@ class Machine:
         self.memory = memory
         self.dom0_mem = dom0_mem
         self.dom0_vcpus = dom0_vcpus
-        self.cpu = cpu
+        # Under -icount QEMU ends with "Bad icount read" where a guest uses the timer of an x2APIC.
+        self.cpu = cpu.replace(",+x2apic", "") if icount else cpu
         # More vCPUs than processors, each in a thread of its own, spend their time waiting for one another; one
         # thread for all is then several times faster.
         self.accel = accel or ("tcg,thread=multi" if vcpus <= (os.cpu_count() or 1) else "tcg,thread=single")
