@@ -20,7 +20,7 @@ static bool watched[MAX_DOMID];
 
 int domains_watch(struct xsc *xs)
 {
-    int rc = xsc_watch(xs, "@introduceDomain", "scan");
+    int rc = xsc_watch(xs, "@introduceDomain", "new");
 
     return rc < 0 ? rc : xsc_watch(xs, "@releaseDomain", "scan");
 }
@@ -82,7 +82,12 @@ static void watch_node(struct xsc *xs, unsigned domid, bool on)
     }
 }
 
-static void scan(struct xsc *xs)
+/*
+ * Goes through the domains there are. new_only: those whose console is served already are what they
+ * were (a change of their nodes has an event of its own), so a new domain costs the same whether
+ * there are two or two hundred.
+ */
+static void scan(struct xsc *xs, bool new_only)
 {
     static bool seen[MAX_DOMID];
     char **names, *end;
@@ -96,8 +101,14 @@ static void scan(struct xsc *xs)
     for (size_t i = 0; i < count; i++) {
         unsigned long domid = strtoul(names[i], &end, 10);
 
-        if (*end || domid == 0 || domid >= MAX_DOMID ||
-            xsc_is_introduced(xs, (unsigned)domid) != 1) {
+        if (*end || domid == 0 || domid >= MAX_DOMID) {
+            continue;
+        }
+        if (new_only && watched[domid] && console_find((unsigned)domid)) {
+            seen[domid] = true;
+            continue;
+        }
+        if (xsc_is_introduced(xs, (unsigned)domid) != 1) {
             continue;
         }
         seen[domid] = true;
@@ -120,12 +131,14 @@ static void scan(struct xsc *xs)
 int domains_take_events(struct xsc *xs)
 {
     struct xsc_event *event;
-    bool rescan = false;
+    bool rescan = false, look_for_new = false;
     int rc;
 
     while ((rc = xsc_next_event(xs, &event)) == 0) {
         if (strcmp(event->token, "scan") == 0) {
             rescan = true;
+        } else if (strcmp(event->token, "new") == 0) {
+            look_for_new = true;
         } else if (strncmp(event->token, "dom", 3) == 0) {
             unsigned long domid = strtoul(event->token + 3, NULL, 10);
 
@@ -136,8 +149,8 @@ int domains_take_events(struct xsc *xs)
         free(event);
         /* Many events can mean one scan: look only when there are no more. */
     }
-    if (rescan) {
-        scan(xs);
+    if (rescan || look_for_new) {
+        scan(xs, !rescan);
     }
     return rc == -EAGAIN ? 0 : rc;
 }

@@ -118,10 +118,7 @@ static int check_identity(struct session *s, const struct domain *self,
                     "new one.",
                     cfg->uuid);
     }
-    other = foreign_by_name(s, cfg->name);
-    if (other == NULL && !name_only) {
-        other = foreign_by_name(s, cfg->uuid);
-    }
+    other = foreign_find(s, cfg->name, name_only ? NULL : cfg->uuid);
     if (other != NULL && (self == NULL || other->rec.domid != self->rec.domid)) {
         int rc = fail(err, EEXIST,
                       "The name or UUID of %s is taken by domain %d, which xend did not create: "

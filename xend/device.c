@@ -38,7 +38,8 @@ static int write_body(struct xsc *xs, uint32_t tx, void *arg)
 
     xsc_rm(xs, tx, job->front);
     xsc_rm(xs, tx, job->back);
-    rc = write_folder(xs, tx, job->front, job->domid, 0, job->front_pairs);
+    rc = xsc_tx_post(xs, tx);
+    rc = rc ? rc : write_folder(xs, tx, job->front, job->domid, 0, job->front_pairs);
     rc = rc ? rc : write_folder(xs, tx, job->back, 0, job->domid, job->back_pairs);
     return rc;
 }

@@ -144,11 +144,17 @@ void uuid_parse(const char *text, uint8_t bytes[16])
 
 void uuid_format(const uint8_t b[16], char text[DOMCFG_UUID_BYTES])
 {
+    static const char digits[] = "0123456789abcdef";
     char *p = text;
 
     for (unsigned i = 0; i < 16; i++) {
-        p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *p++ = '-';
+        }
+        *p++ = digits[b[i] >> 4];
+        *p++ = digits[b[i] & 15];
     }
+    *p = '\0';
 }
 
 void uuid_generate(char text[DOMCFG_UUID_BYTES])

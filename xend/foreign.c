@@ -50,20 +50,40 @@ struct domain *foreign_by_domid(struct session *s, uint32_t domid)
     return foreign_from_info(s, &info);
 }
 
-struct domain *foreign_by_name(struct session *s, const char *name)
+/* Is this one of the domains that xend made, or is making? */
+static bool is_known(const struct xc_domain_info *info, const char *uuid)
+{
+    struct domain *d;
+    bool known;
+
+    domains_lock();
+    d = domains_find_domid((int)info->domid);
+    known = (d != NULL && strcmp(d->rec.cfg.uuid, uuid) == 0) || domains_find_uuid(uuid) != NULL;
+    domains_unlock();
+    return known;
+}
+
+struct domain *foreign_find(struct session *s, const char *name, const char *uuid)
 {
     struct xc_domain_info *infos = NULL;
     struct domain *d = NULL;
     int n = xc_domain_list_all(s->xc, &infos);
 
     for (int i = 0; i < n && d == NULL; i++) {
-        char uuid[DOMCFG_UUID_BYTES];
-        auto_str its_name = name_in_store(s, infos[i].domid);
+        char its_uuid[DOMCFG_UUID_BYTES];
 
-        uuid_format(infos[i].uuid, uuid);
-        if (strcmp(its_name, name) == 0 || strcmp(uuid, name) == 0) {
-            d = foreign_from_info(s, &infos[i]);
+        uuid_format(infos[i].uuid, its_uuid);
+        if (is_known(&infos[i], its_uuid)) {
+            continue; /* the store needn't be asked about those */
         }
+        if (uuid == NULL || strcmp(its_uuid, uuid) != 0) {
+            auto_str its_name = name_in_store(s, infos[i].domid);
+
+            if (strcmp(its_name, name) != 0) {
+                continue;
+            }
+        }
+        d = foreign_from_info(s, &infos[i]);
     }
     free(infos);
     return d;

@@ -13,6 +13,7 @@
 struct domain *foreign_from_info(struct session *s, const struct xc_domain_info *info);
 /* NULL if there is no such domain. */
 struct domain *foreign_by_domid(struct session *s, uint32_t domid);
-struct domain *foreign_by_name(struct session *s, const char *name);
+/* One with this name or this UUID (NULL: the name counts alone). Known domains are passed over. */
+struct domain *foreign_find(struct session *s, const char *name, const char *uuid);
 
 #endif

@@ -95,7 +95,7 @@ int domain_get(struct session *s, const char *which, struct domain **out, struct
     }
     domains_unlock();
     if (d == NULL) {
-        d = number ? foreign_by_domid(s, (uint32_t)atoi(which)) : foreign_by_name(s, which);
+        d = number ? foreign_by_domid(s, (uint32_t)atoi(which)) : foreign_find(s, which, which);
     }
     if (d == NULL) {
         return fail(err, ESRCH, "There is no domain %s: xm list shows those there are.", which);

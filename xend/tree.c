@@ -132,6 +132,7 @@ static int write_body(struct xsc *xs, uint32_t tx, void *arg)
     const struct domain_config *cfg = &job->d->rec.cfg;
     struct writer w = {.xs = xs, .tx = tx, .domid = job->d->rec.domid};
 
+    w.rc = xsc_tx_post(xs, tx);
     w.base = xprintf("/local/domain/%d", w.domid);
     put_domain(&w, job);
     put_rings(&w, job);

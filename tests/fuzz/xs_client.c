@@ -62,6 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     xsc_read_u64(xs, 0, &number, "/x");
     if (xsc_tx_start(xs, &tx) == 0) {
+        xsc_tx_post(xs, tx);
+        xsc_write_str(xs, tx, "/a", "1");
+        xsc_write_str(xs, tx, "/b", "2");
         xsc_tx_end(xs, tx, true);
     }
     if (xsc_domain_path(xs, 1, &text) == 0) {

@@ -192,6 +192,55 @@ static void test_transactions(void **state)
     assert_int_equal(xsc_tx_end(xs, tx, true), -ENOENT);
 }
 
+#define MANY 2000 /* more than is sent at once */
+
+static int write_many(struct xsc *handle, uint32_t tx, void *arg)
+{
+    const char *last = arg;
+    int rc = xsc_tx_post(handle, tx);
+
+    for (int i = 0; rc == 0 && i < MANY; i++) {
+        char node[32];
+
+        snprintf(node, sizeof(node), "/many/%d", i);
+        rc = xsc_writef(handle, tx, node, "value %d", i);
+    }
+    rc = rc ? rc : xsc_write_str(handle, tx, last, "x");
+    return rc ? rc : xsc_writef(handle, tx, "/many/after", "x");
+}
+
+static void test_posted(void **state)
+{
+    uint32_t tx, other;
+    char *value = NULL, good[] = "/many/last", bad[] = "/many/not valid";
+
+    /* The error of one of them is the end's, and nothing has changed. */
+    assert_int_equal(xsc_transact(xs, write_many, bad), -EINVAL);
+    assert_false(xsc_exists(xs, XSC_NO_TX, "/many"));
+    assert_int_equal(xsc_transact(xs, write_many, good), 0);
+    assert_int_equal(xsc_readf(xs, XSC_NO_TX, &value, "/many/%d", MANY - 1), 0);
+    assert_string_equal(value, "value 1999");
+    free(value);
+    assert_true(xsc_exists(xs, XSC_NO_TX, good));
+
+    /* In order with what is waited for, also of another transaction; dropped ones are not done. */
+    assert_int_equal(xsc_tx_start(xs, &tx), 0);
+    assert_int_equal(xsc_tx_post(xs, tx), 0);
+    assert_int_equal(xsc_write_str(xs, tx, "/many/new", "x"), 0);
+    assert_true(xsc_exists(xs, tx, "/many/new"));
+    assert_false(xsc_exists(xs, XSC_NO_TX, "/many/new"));
+    assert_int_equal(xsc_rm(xs, tx, good), 0);
+    assert_int_equal(xsc_tx_start(xs, &other), 0);
+    assert_int_equal(xsc_tx_post(xs, other), 0);
+    assert_int_equal(xsc_write_str(xs, other, "/other", "x"), 0);
+    assert_int_equal(xsc_rm(xs, tx, "/many/0"), 0);
+    assert_int_equal(xsc_tx_end(xs, other, true), 0);
+    assert_true(xsc_exists(xs, XSC_NO_TX, "/other"));
+    assert_int_equal(xsc_tx_end(xs, tx, false), 0);
+    assert_true(xsc_exists(xs, XSC_NO_TX, good));
+    assert_int_equal(xsc_tx_post(xs, tx), -ENOENT);
+}
+
 static void expect_event(const char *node, const char *token)
 {
     struct xsc_event *event;
@@ -247,6 +296,10 @@ static void test_restart(void **state)
     for (int i = 0; i < 5; i++) {
         assert_int_equal(xsc_tx_start(xs, &tx), 0);
         assert_int_equal(xsc_write_str(xs, tx, "/r/lost", "1"), 0);
+        if (i % 2) {
+            assert_int_equal(xsc_tx_post(xs, tx), 0);
+            assert_int_equal(xsc_write_str(xs, tx, "/r/lost", "2"), 0); /* on its way */
+        }
         stop();
         start();
         assert_int_equal(xsc_writef(xs, XSC_NO_TX, "/r/n", "%d", i), 0);
@@ -273,6 +326,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_nodes, open_client, close_client),
         cmocka_unit_test_setup_teardown(test_directory, open_client, close_client),
         cmocka_unit_test_setup_teardown(test_permissions, open_client, close_client),
+        cmocka_unit_test_setup_teardown(test_posted, open_client, close_client),
         cmocka_unit_test_setup_teardown(test_transactions, open_client, close_client),
         cmocka_unit_test_setup_teardown(test_watches, open_client, close_client),
         cmocka_unit_test_setup_teardown(test_restart, open_client, close_client),

@@ -158,6 +158,7 @@ void xsc_close(struct xsc *xs)
         free(t);
     }
     free(xs->in);
+    free(xs->out);
     free(xs->path);
     free(xs->wanted);
     free(xs);
@@ -340,8 +341,7 @@ static int error_of(const char *text)
     return -EINVAL;
 }
 
-/* Waits for the answer to a request. */
-static int wait_answer(struct xsc *xs, uint32_t req, char **reply, size_t *len)
+int xsc_wait_answer(struct xsc *xs, uint32_t req, char **reply, size_t *len)
 {
     struct xsd_sockmsg header;
     char *text;
@@ -402,7 +402,7 @@ int xsc_request_once(struct xsc *xs, uint32_t type, uint32_t real_tx, const stru
         return -ECONNRESET;
     }
     rc = send_message(xs, &header, parts, count);
-    return rc < 0 ? rc : wait_answer(xs, header.req_id, reply, len);
+    return rc < 0 ? rc : xsc_wait_answer(xs, header.req_id, reply, len);
 }
 
 /* --- reconnecting ---------------------------------------------------------------------------- */
@@ -434,6 +434,7 @@ int xsc_reconnect(struct xsc *xs)
             xs->fd = -1;
         }
         xs->in_len = 0;
+        xsc_forget_posted(xs);
         rc = xsc_connect(xs);
         if (rc == 0) {
             rc = watch_all_again(xs);

@@ -29,6 +29,8 @@ struct queued {
 struct open_tx {
     struct open_tx *next;
     uint32_t id, real;
+    bool posting; /* xsc_tx_post */
+    int rc;       /* the first error of a posted request */
 };
 
 struct xsc {
@@ -43,6 +45,12 @@ struct xsc {
     bool reconnecting;
     char *in; /* received, not parsed */
     size_t in_len, in_cap;
+
+    /* Posted requests whose answers were not taken yet (posted.c), all of one transaction. */
+    char *out;
+    size_t out_len, out_cap;
+    struct open_tx *posted_for;
+    uint32_t posted_first, posted; /* request numbers: the first, and how many follow in order */
 };
 
 /* Connects; 0 or -errno. */
@@ -61,6 +69,22 @@ int xsc_request(struct xsc *xs, uint32_t type, uint32_t tx, const struct iovec *
 /* The same without any repetition; -ECONNRESET if the connection is lost. */
 int xsc_request_once(struct xsc *xs, uint32_t type, uint32_t real_tx, const struct iovec *parts,
                      int count, char **reply, size_t *len);
+
+/* Waits for the answer to one request that was sent. */
+int xsc_wait_answer(struct xsc *xs, uint32_t req, char **reply, size_t *len);
+
+struct open_tx *xsc_find_tx(struct xsc *xs, uint32_t id);
+
+/* May a request of this type be posted in this transaction (NULL: none)? */
+bool xsc_is_postable(const struct open_tx *t, uint32_t type);
+
+/* Posts one. 0, or an error of this or of an earlier one. */
+int xsc_post(struct xsc *xs, struct open_tx *t, uint32_t type, const struct iovec *parts,
+             int count);
+
+/* Sends what was posted and takes the answers; the first error is kept in the transaction. */
+void xsc_collect(struct xsc *xs);
+void xsc_forget_posted(struct xsc *xs);
 
 /* Takes what has been received; queues events. wait: for at least one message. */
 int xsc_receive(struct xsc *xs, int timeout_ms);

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-static struct open_tx *find_tx(struct xsc *xs, uint32_t id)
+struct open_tx *xsc_find_tx(struct xsc *xs, uint32_t id)
 {
     struct open_tx *t = xs->txs;
 
@@ -19,7 +19,7 @@ static struct open_tx *find_tx(struct xsc *xs, uint32_t id)
 int xsc_request(struct xsc *xs, uint32_t type, uint32_t tx, const struct iovec *parts, int count,
                 char **reply, size_t *len)
 {
-    struct open_tx *t = tx ? find_tx(xs, tx) : NULL;
+    struct open_tx *t = tx ? xsc_find_tx(xs, tx) : NULL;
     int rc;
 
     if (tx && !t) {
@@ -27,6 +27,13 @@ int xsc_request(struct xsc *xs, uint32_t type, uint32_t tx, const struct iovec *
     }
     if (t && !t->real) {
         return -EAGAIN;
+    }
+    if (!reply && !len && xsc_is_postable(t, type)) {
+        return xsc_post(xs, t, type, parts, count);
+    }
+    xsc_collect(xs);
+    if (t && !t->real) {
+        return -EAGAIN; /* lost just now */
     }
     for (;;) {
         rc = xsc_request_once(xs, type, t ? t->real : 0, parts, count, reply, len);
@@ -58,7 +65,7 @@ int xsc_tx_start(struct xsc *xs, uint32_t *tx)
     free(text);
     do {
         t->id = xs->next_tx++;
-    } while (t->id == 0 || find_tx(xs, t->id));
+    } while (t->id == 0 || xsc_find_tx(xs, t->id));
     t->next = xs->txs;
     xs->txs = t;
     *tx = t->id;
@@ -67,9 +74,16 @@ int xsc_tx_start(struct xsc *xs, uint32_t *tx)
 
 int xsc_tx_end(struct xsc *xs, uint32_t tx, bool commit)
 {
-    const struct iovec arg = xsc_bytes(commit ? "T" : "F", 2);
-    int rc = xsc_request(xs, XS_TRANSACTION_END, tx, &arg, 1, NULL, NULL);
+    struct open_tx *open;
+    struct iovec arg;
+    int rc, posted;
 
+    xsc_collect(xs);
+    open = xsc_find_tx(xs, tx);
+    posted = open ? open->rc : 0;
+    arg = xsc_bytes(commit && posted == 0 ? "T" : "F", 2);
+    rc = xsc_request(xs, XS_TRANSACTION_END, tx, &arg, 1, NULL, NULL);
+    rc = commit && posted < 0 ? posted : rc;
     for (struct open_tx **t = &xs->txs; *t; t = &(*t)->next) {
         if ((*t)->id == tx) {
             struct open_tx *gone = *t;

@@ -155,6 +155,14 @@ int xsc_tx_start(struct xsc *xs, uint32_t *tx);
 int xsc_tx_end(struct xsc *xs, uint32_t tx, bool commit);
 
 /*
+ * From here on the transaction's writes, mkdirs, removals and permissions are not waited for: they
+ * return 0 or an error of an earlier one, and xsc_tx_end() returns the first error, with nothing
+ * changed, if there was one. For bodies that write much: all of it costs about one round trip.
+ * -ENOENT: there is no such transaction.
+ */
+int xsc_tx_post(struct xsc *xs, uint32_t tx);
+
+/*
  * Runs body in a transaction and commits, again and again while that ends in -EAGAIN. A negative
  * return of body other than -EAGAIN drops the transaction and is returned.
  */
