@@ -8,6 +8,7 @@
 #include "xend/events.h"
 #include "xend/lib/alloc.h"
 #include "xend/log.h"
+#include "xend/prepare.h"
 #include "xend/sched.h"
 #include "xend/settings.h"
 #include "xend/tree.h"
@@ -87,7 +88,9 @@ static int build_image(struct session *s, struct domain *d, struct xc_build_resu
     bc.maxmem_kib = (uint64_t)cfg->maxmem_mb * 1024;
     bc.progress = on_progress;
     bc.progress_context = &progress;
+    prepare_building(cfg->kernel);
     rc = xc_build_pv(s->xc, &bc, built);
+    prepare_built();
     if (rc == -ECANCELED) {
         return fail(err, ECANCELED, "The domain %s was destroyed while it was built.",
                     domain_name(d));

@@ -10,6 +10,7 @@
 #include "xend/events.h"
 #include "xend/lib/alloc.h"
 #include "xend/log.h"
+#include "xend/prepare.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -230,6 +231,7 @@ int life_new(struct session *s, struct domain_config *cfg, struct error *err)
     rc = domain_save(d, err);
     if (rc == 0) {
         announce("domain.stored", d);
+        prepare_poke();
     } else {
         domains_remove(d);
     }

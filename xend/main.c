@@ -15,6 +15,7 @@
 #include "xend/lib/xmlrpc.h"
 #include "xend/log.h"
 #include "xend/loop.h"
+#include "xend/prepare.h"
 #include "xend/record.h"
 #include "xend/recover.h"
 #include "xend/session.h"
@@ -166,6 +167,7 @@ static int run(struct error *err)
         pthread_detach(thread);
     }
     if (rc == 0) {
+        prepare_start();
         background_ready(NULL);
         rc = loop_run(err);
         log_info("xend ends.");

@@ -26,6 +26,7 @@ static const struct {
     {"log_file", TEXT, &settings.log_file},
     {"store", TEXT, &settings.store},
     {"kernel_cache", TEXT, &settings.kernel_cache},
+    {"prepare_kernels", TEXT, &settings.prepare_kernels},
     {"bridge", TEXT, &settings.bridge},
     {"vif_script", TEXT, &settings.vif_script},
     {"vif_antispoof", TEXT, &settings.vif_antispoof},
@@ -48,6 +49,7 @@ void settings_init(void)
     settings.socket = xstrdup(XEND_SOCKET);
     settings.state_dir = xstrdup("/var/lib/xend");
     settings.tcp_address = xstrdup("127.0.0.1");
+    settings.prepare_kernels = xstrdup("/boot/vmlinuz-*");
     settings.device_timeout = 30;
     settings.dom0_min_mem = 256;
     settings.hypervisor_reserve = 8;

@@ -21,6 +21,7 @@ struct settings {
     char *log_file;          /* NULL: standard error */
     char *store;             /* socket of xenstored; NULL: where it usually is */
     char *kernel_cache;      /* NULL: the library's */
+    char *prepare_kernels;   /* patterns of paths with spaces between, or NULL: prepare.h */
     char *bridge;            /* for network cards that name none; NULL: xenbr0 or the only one */
     char *vif_script;        /* network mode of cards that name none; NULL: vif-bridge */
     char *vif_antispoof;     /* antispoof= of cards on bridges that say nothing; NULL: off */

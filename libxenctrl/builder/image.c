@@ -84,8 +84,11 @@ int xc_image_read(const struct xc_image *image, void *to, uint64_t offset, size_
 struct writer {
     int fd;
     uint64_t done, total;
+    uint64_t flushed; /* what the disk has been asked to take */
     const struct xc_progress *progress;
 };
+
+#define FLUSH_AT (8ull << 20)
 
 static int write_out(void *context, const void *data, size_t size)
 {
@@ -104,6 +107,12 @@ static int write_out(void *context, const void *data, size_t size)
         p += n;
         size -= (size_t)n;
         w->done += (uint64_t)n;
+    }
+    /* An entry of the cache is written out before it is published: begin while we unpack. */
+    if (w->done - w->flushed >= FLUSH_AT) {
+        (void)sync_file_range(w->fd, (off_t)w->flushed, (off_t)(w->done - w->flushed),
+                              SYNC_FILE_RANGE_WRITE);
+        w->flushed = w->done;
     }
     return xc_progress_tell(w->progress, XC_STEP_KERNEL, w->done, w->total);
 }

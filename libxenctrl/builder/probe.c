@@ -62,3 +62,16 @@ int xc_kernel_probe(struct xc_handle *h, const char *path, const char *cache_dir
     xc_image_close(&image);
     return 0;
 }
+
+int xc_kernel_prepare(const char *path, const char *cache_dir, xc_build_progress *progress,
+                      void *context)
+{
+    const struct xc_progress tell = {progress, context};
+    struct xc_image image;
+    int rc = xc_image_open(NULL, path, cache_dir, &tell, &image);
+
+    if (rc == 0) {
+        xc_image_close(&image);
+    }
+    return rc;
+}

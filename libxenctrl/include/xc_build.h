@@ -110,6 +110,14 @@ struct xc_kernel_info {
 XC_MUST_CHECK int xc_kernel_probe(struct xc_handle *h, const char *path, const char *cache_dir,
                                   struct xc_kernel_info *info);
 
+/*
+ * Put a kernel into the cache now, so that no build has to unpack it. progress (or NULL) is called
+ * as for a build, with XC_STEP_KERNEL; false from it stops: -ECANCELED. 0: it is there, or needs no
+ * unpacking. Whoever builds with this cache meanwhile waits.
+ */
+XC_MUST_CHECK int xc_kernel_prepare(const char *path, const char *cache_dir,
+                                    xc_build_progress *progress, void *context);
+
 #ifdef __cplusplus
 }
 #endif
