@@ -3,7 +3,7 @@
 #   BENCH_GUESTS   measuring kernels (ELF) that run as Domain 0, FILE[:option=value...]: see bench/run
 
 BENCH_GUESTS :=
-BENCH_PROGRAMS := $(B)/bench/first-init $(B)/bench/memory $(B)/bench/took $(B)/bench/guest-init $(B)/bench/tiny
+BENCH_PROGRAMS := $(B)/bench/first-init $(B)/bench/memory $(B)/bench/took $(B)/bench/guest-init $(B)/bench/tiny $(B)/bench/stream
 
 $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
