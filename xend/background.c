@@ -3,6 +3,9 @@
  *
  * A pipe from child to parent: one zero byte is success, anything else is the sentence of a
  * failure, and nothing at all is a child that died.
+ *
+ * The supervisor does nothing but wait: no threads, no files. What is killed by a signal other than
+ * SIGTERM or SIGINT is started again; who ends by itself, well or not, meant it.
  */
 #include "xend/background.h"
 
@@ -10,7 +13,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int ready = -1;
@@ -62,6 +68,63 @@ int background_start(bool keep_output, struct error *err)
         dup2(null, STDERR_FILENO);
     }
     return 0;
+}
+
+static volatile sig_atomic_t supervised;
+
+/* Who wants the supervisor to end wants xend to. */
+static void pass_on(int number)
+{
+    if (supervised > 0) {
+        kill((pid_t)supervised, number);
+    }
+}
+
+/* Waits for the end of xend; ends too if that was meant. */
+static void wait_for_fall(pid_t pid)
+{
+    int status = 0;
+
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    supervised = 0;
+    if (WIFEXITED(status)) {
+        _exit(WEXITSTATUS(status));
+    }
+    if (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGINT) {
+        _exit(0);
+    }
+}
+
+int background_supervise(struct error *err)
+{
+    struct sigaction forward = {.sa_handler = pass_on};
+    unsigned quick = 0;
+
+    for (;;) {
+        time_t started = time(NULL);
+        pid_t pid = fork();
+
+        if (pid < 0) {
+            return fail(err, errno, "There is no process to supervise: %s.", strerror(errno));
+        }
+        if (pid == 0) {
+            signal(SIGTERM, SIG_DFL);
+            signal(SIGINT, SIG_DFL);
+            return 0;
+        }
+        supervised = pid;
+        sigaction(SIGTERM, &forward, NULL);
+        sigaction(SIGINT, &forward, NULL);
+        if (ready >= 0) { /* the first child answers */
+            close(ready);
+            ready = -1;
+        }
+        wait_for_fall(pid);
+        /* One that falls at once each time is not started a thousand times a second. */
+        quick = time(NULL) - started < 2 ? quick + 1 : 0;
+        usleep(quick > 10 ? 1000000 : 20000);
+    }
 }
 
 void background_ready(const char *sentence)

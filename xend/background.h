@@ -14,6 +14,12 @@
  */
 int background_start(bool keep_output, struct error *err);
 
+/*
+ * Go on in a child that is started again whenever a signal kills it. Before there are threads or
+ * open files that matter. 0 (in the child) or -errno
+ */
+int background_supervise(struct error *err);
+
 /* xend serves (sentence NULL), or it ends with this sentence. Without background_start(): nothing.
  */
 void background_ready(const char *sentence);

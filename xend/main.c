@@ -46,7 +46,10 @@ static const char usage[] =
     "  -d, --state-dir PATH   where records of domains are kept\n"
     "  -x, --store PATH       socket of xenstored\n"
     "  -l, --log FILE         log; without it standard error\n"
+    "  -S, --supervise        start it again when a signal kills it\n"
     "  -h, --help\n";
+
+static bool supervise;
 
 /* The lock names the running xend: two with one state folder would destroy each other's work. */
 static int take_lock(int *fd, struct error *err)
@@ -185,6 +188,7 @@ static int parse(int argc, char **argv, const char **config, const char **comman
         {"state-dir", required_argument, NULL, 'd'},
         {"store", required_argument, NULL, 'x'},
         {"log", required_argument, NULL, 'l'},
+        {"supervise", no_argument, NULL, 'S'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -198,13 +202,15 @@ static int parse(int argc, char **argv, const char **config, const char **comman
     int c;
 
     optind = 1;
-    while ((c = getopt_long(argc, argv, "c:s:d:x:l:h", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "c:s:d:x:l:Sh", options, NULL)) != -1) {
         if (c == 'h') {
             fputs(usage, stdout);
             exit(0);
         }
         if (c == 'c' && !second) {
             *config = optarg;
+        } else if (c == 'S') {
+            supervise = true;
         } else if (c == '?') {
             return -EINVAL;
         } else if (c != 'c') {
@@ -251,6 +257,7 @@ int main(int argc, char **argv)
     if (rc == 0 && strcmp(command, "start") == 0) {
         rc = background_start(settings.log_file == NULL, &err);
     }
+    rc = rc || !supervise ? rc : background_supervise(&err);
     rc = rc ? rc : run(&err);
     if (rc != 0) {
         fprintf(stderr, "xend: %s\n", err.msg);

@@ -43,3 +43,10 @@ $(GT_BENCHES:%=$(B)/bench/guests/%): $(B)/bench/guests/%: $(B)/bench/guests/%.o 
 	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ \
 	    $(filter %.o,$^)
 BENCH_GUESTS += $(foreach b,$(GT_BENCHES),$(B)/bench/guests/$(b)$(BENCH_OPTIONS_$(b)))
+
+# Kernels for ordinary guests (tests/guests/domu), which system tests give to xm.
+GT_DOMU := $(patsubst %.c,$(GT_B)/domu/%.o,neighbour.c flood.c spoil.c domu.c)
+$(GT_B)/domu/neighbour: $(GT_DOMU) $(GT_LIB) $(GT_B)/guest.lds
+	$(LD) -m elf_x86_64 -T $(GT_B)/guest.lds -z noexecstack --no-warn-rwx-segments --build-id=none -o $@ \
+	    $(filter %.o,$^)
+ALL += $(GT_B)/domu/neighbour
