@@ -39,6 +39,18 @@ $(XC_SELFTEST_OBJ): $(B)/%.o: %.c
 $(B)/xc-selftest: $(XC_SELFTEST_OBJ) $(B)/libxenctrl.a
 	$(CC) -o $@ $^ $(LIBXENCTRL_LIBS)
 
+# xc-trace: what the hypervisor does, as lines of text.
+XC_TRACE_OBJ := $(B)/libxenctrl/tools/trace/xc-trace.o
+ALL += $(B)/xc-trace
+INSTALL += $(B)/xc-trace:/usr/sbin/xc-trace
+
+$(XC_TRACE_OBJ): $(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -c $< -o $@
+
+$(B)/xc-trace: $(XC_TRACE_OBJ) $(B)/libxenctrl.a
+	$(CC) -o $@ $^ $(LIBXENCTRL_LIBS)
+
 # Unit tests, on a fake machine.
 LIBXENCTRL_TESTS := $(patsubst tests/unit/libxenctrl/test_%.c,$(B)/tests/libxenctrl-%,\
                       $(wildcard tests/unit/libxenctrl/test_*.c))

@@ -91,6 +91,26 @@ static int check_memory(struct session *s, const struct domain_config *cfg, uint
                 cfg->name, (*need + 1023) / 1024, have / 1024);
 }
 
+/* Says whose name it is; the domains' lock is held. */
+static int name_taken(const struct domain *same, struct error *err)
+{
+    if (same->rec.phase == PHASE_HALTED) {
+        return fail(err, EEXIST,
+                    "The name %s belongs to a stored domain: start that one (xm start), delete it "
+                    "(xm delete), or choose another name.",
+                    domain_name(same));
+    }
+    if (same->rec.domid < 0) {
+        return fail(err, EEXIST,
+                    "The name %s is taken by a domain that is being built or taken down: try again "
+                    "soon, or choose another.",
+                    domain_name(same));
+    }
+    return fail(err, EEXIST,
+                "The name %s is taken by domain %d: choose another, or destroy that one.",
+                domain_name(same), same->rec.domid);
+}
+
 /* Name and UUID. */
 static int check_identity(struct session *s, const struct domain *self,
                           const struct domain_config *cfg, bool name_only, struct error *err)
@@ -100,13 +120,8 @@ static int check_identity(struct session *s, const struct domain *self,
     domains_lock();
     same = domains_find_name(cfg->name);
     if (same != NULL && same != self) {
-        int rc = fail(err, EEXIST,
-                      same->rec.phase == PHASE_HALTED
-                          ? "The name %s belongs to a stored domain: start that one (xm start), "
-                            "delete it (xm delete), or choose another name."
-                          : "The name %s is taken by domain %d: choose another, or destroy that "
-                            "one.",
-                      cfg->name, same->rec.domid);
+        int rc = name_taken(same, err);
+
         domains_unlock();
         return rc;
     }

@@ -185,7 +185,11 @@ static void remove_nodes(struct session *s, struct wait *w, int domid, struct de
     xsc_rm(s->xs, XSC_NO_TX, failed);
 }
 
-/* Ask the backend to close; by force without asking the guest. */
+/*
+ * Ask the backend to close; by force without asking the guest, by taking the frontend's nodes away.
+ * These go last: with them Linux's backend ends at once, and tells of its end only if it was
+ * already asked to close.
+ */
 static int ask_to_close(struct session *s, struct wait *w, bool force)
 {
     auto_str online = xprintf("%s/online", w->back);
@@ -195,14 +199,14 @@ static int ask_to_close(struct session *s, struct wait *w, bool force)
     if (!xsc_exists(s->xs, XSC_NO_TX, w->back)) {
         return -ENOENT;
     }
+    rc = closed(s, w) ? 0 : xsc_write_str(s->xs, XSC_NO_TX, online, "0");
+    if (rc == 0 && !closed(s, w)) {
+        rc = xsc_writef(s->xs, XSC_NO_TX, state, "%d", XenbusStateClosing);
+    }
     if (force) {
         xsc_rm(s->xs, XSC_NO_TX, w->front);
     }
-    if (closed(s, w)) {
-        return 0;
-    }
-    rc = xsc_write_str(s->xs, XSC_NO_TX, online, "0");
-    return rc ? rc : xsc_writef(s->xs, XSC_NO_TX, state, "%d", XenbusStateClosing);
+    return rc;
 }
 
 int device_remove(struct session *s, struct domain *d, struct device dev, bool force,

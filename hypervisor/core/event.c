@@ -12,6 +12,7 @@
 #include <hospes/event.h>
 #include <hospes/lib.h>
 #include <hospes/memory.h>
+#include <hospes/trace.h>
 
 /* ---- ports ---- */
 
@@ -264,6 +265,7 @@ static void send_interdomain(struct evtchn *e, unsigned long flags)
     struct evtchn *remote = evtchn_from_port(rd, e->u.interdomain.remote_port);
     evtchn_consumer_t consumer = remote->xen_consumer;
 
+    TRACE(TRC_HOSPES_EVENT_SEND, current->domain->domain_id, e->port, rd->domain_id, remote->port);
     if (!consumer) {
         evtchn_set_pending(rd, remote);
         spin_unlock_irqrestore(&e->lock, flags);
@@ -359,6 +361,7 @@ void send_guest_global_virq(struct domain *d, unsigned int virq)
     struct vcpu *v = d ? domain_vcpu(d, 0) : NULL;
 
     if (v) {
+        TRACE(TRC_HOSPES_EVENT_VIRQ, d->domain_id, 0, virq);
         raise_if(d, READ_ONCE(v->evtchn.virq_port[virq]), ECS_VIRQ, virq);
     }
 }
@@ -368,6 +371,7 @@ void send_guest_pirq(struct domain *d, unsigned int pirq)
     evtchn_port_t *ports = __atomic_load_n(&d->evtchn.pirq_port, __ATOMIC_ACQUIRE);
 
     if (ports && pirq < NR_PIRQS) {
+        TRACE(TRC_HOSPES_EVENT_PIRQ, d->domain_id, pirq, READ_ONCE(ports[pirq]));
         raise_if(d, READ_ONCE(ports[pirq]), ECS_PIRQ, pirq);
     }
 }

@@ -3,6 +3,7 @@
  * copies of a batch often use the same pages, so those of the last copy are kept until others are
  * named. See grant_internal.h.
  */
+#include <hospes/trace.h>
 #include "grant_internal.h"
 
 static void end_drop(struct grant_copy_end *e)
@@ -101,6 +102,9 @@ int grant_copy(struct grant_copy_state *s, const struct gnttab_copy *op)
         grant_copy_finish(s);
         return rc;
     }
+    TRACE(TRC_HOSPES_GRANT_COPY, current->domain->domain_id, op->source.domid,
+          s->source.by_grant ? op->source.u.ref : ~0u, op->dest.domid,
+          s->dest.by_grant ? op->dest.u.ref : ~0u, len);
     /* The same page at both ends is allowed, so the ranges may overlap. */
     memmove((char *)mfn_to_virt(s->dest.use.frame) + to,
             (char *)mfn_to_virt(s->source.use.frame) + from, len);

@@ -7,6 +7,7 @@
  * must not become another domain's as long as the handle names it. See grant_internal.h.
  */
 #include <hospes/hypercall.h>
+#include <hospes/trace.h>
 #include "grant_internal.h"
 
 #define MAPPED ((unsigned int)(GNTMAP_host_map | GNTMAP_device_map))
@@ -120,6 +121,8 @@ static int map_with_handle(struct gnttab_map_grant_ref *op, struct domain *rd, u
         release_uses(&u);
         return rc;
     }
+    TRACE(TRC_MEM_PAGE_GRANT_MAP, op->dom, op->ref, (uint32_t)u.use[0].frame.v, op->flags,
+          current->domain->domain_id);
     op->dev_bus_addr = mfn_to_paddr(u.use[0].frame).v;
     op->handle = handle;
     LOCKED(&lgt->maptrack_lock);
@@ -258,6 +261,8 @@ int grant_unmap(struct grant_unmap *u)
     }
     rd = domain_by_id(m.domid); /* kept by the mapping's reference */
     rc = end_parts(u, rd, &m);
+    TRACE(TRC_MEM_PAGE_GRANT_UNMAP, m.domid, m.ref, u->nr_uses ? (uint32_t)u->use[0].frame.v : ~0u,
+          m.flags, current->domain->domain_id);
     if (unclaim(lgt, u->handle, m.flags, rc != GNTST_okay)) {
         put_domain(rd); /* until this CPU's next quiet point it is still there */
     }

@@ -13,6 +13,7 @@
 #include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <hospes/softirq.h>
+#include <hospes/trace.h>
 #include "sched_private.h"
 
 DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
@@ -205,6 +206,8 @@ void schedule(void)
         vcpu_move_timers(next);
     }
     vcpu_periodic_timer_work(next);
+    TRACE(TRC_SCHED_SWITCH, prev->domain->domain_id, prev->vcpu_id, next->domain->domain_id,
+          next->vcpu_id);
     local_irq_disable();
     arch_context_switch(prev, next);
 }

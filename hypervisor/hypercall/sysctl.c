@@ -90,6 +90,21 @@ int sysctl_debug_keys(struct sysctl_call *c)
     return 0;
 }
 
+int sysctl_trace(struct sysctl_call *c)
+{
+    struct xen_sysctl_tbuf_op *op = &c->op->u.tbuf_op;
+    cpumask_t mask;
+
+    if (op->cmd != XEN_SYSCTL_TBUFOP_set_cpu_mask) {
+        return trace_control(op);
+    }
+    if (cpumask_from_user(&mask, &op->cpu_mask)) {
+        return -EFAULT;
+    }
+    trace_set_cpus(mask.bits);
+    return 0;
+}
+
 int sysctl_availheap(struct sysctl_call *c)
 {
     struct xen_sysctl_availheap *h = &c->op->u.availheap;

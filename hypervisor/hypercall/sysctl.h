@@ -8,6 +8,7 @@
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
 #include <hospes/memory.h>
+#include <hospes/trace.h>
 #include <xen/sysctl.h>
 
 struct sysctl_call {

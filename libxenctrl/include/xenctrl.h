@@ -14,6 +14,7 @@
  *   xc_memory.h   reservations and mappings of guest memory
  *   xc_evtchn.h   event channels             xc_gnttab.h   grants: map, share, seed
  *   xc_build.h    the builder of PV domains  xc_dump.h     core dumps
+ *   xc_trace.h    the hypervisor's trace
  *
  * Conventions, which hold for every function of the library unless it says otherwise:
  *
@@ -42,5 +43,6 @@
 #include "libxenctrl/include/xc_gnttab.h"
 #include "libxenctrl/include/xc_build.h"
 #include "libxenctrl/include/xc_dump.h"
+#include "libxenctrl/include/xc_trace.h"
 
 #endif /* HOSPES_XENCTRL_H */

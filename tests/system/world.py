@@ -95,7 +95,8 @@ def listing(machine, command):
 
 
 def domains(machine):
-    return {d["name"]: d for d in listing(machine, "xm list --json")}
+    """The domains that run, by name."""
+    return {d["name"]: d for d in listing(machine, "xm list --json") if d.get("domid", -1) >= 0}
 
 
 def console_log(guest):

@@ -146,7 +146,6 @@ long arch_do_sysctl(struct xen_sysctl *op, XEN_GUEST_HANDLE(void) u_sysctl, bool
     case XEN_SYSCTL_pm_op:
     case XEN_SYSCTL_cpu_hotplug:
     case XEN_SYSCTL_page_offline_op:
-    case XEN_SYSCTL_tbuf_op:
         return -EOPNOTSUPP;
     default:
         return -ENOSYS;
