@@ -19,14 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define KILLS   40
+#define KILLS   100
 #define WORKERS 3
 
 static pid_t daemon_pid;
 static volatile bool ending;
 static unsigned done, refused; /* calls of the workers, for the report */
 
-static void start_daemon(void)
+static void start_daemon_with(const char *option)
 {
     const char *socket = env_file("api", 0), *state = env_file("state", 0);
     const char *store = env_file("socket", 0), *log = env_file("xend.log", 0);
@@ -34,9 +34,14 @@ static void start_daemon(void)
     daemon_pid = fork();
     if (daemon_pid == 0) {
         execl("build/tests/xend-fake", "xend", "-c", "/dev/null", "-s", socket, "-d", state, "-x",
-              store, "-l", log, (char *)NULL);
+              store, "-l", log, option, (char *)NULL);
         _exit(127);
     }
+}
+
+static void start_daemon(void)
+{
+    start_daemon_with(NULL);
 }
 
 static void kill_daemon(void)
@@ -279,6 +284,45 @@ static void test_two_daemons(void **state)
     assert_int_equal(api("xend.domains", NULL, NULL), 0);
 }
 
+/* The process that serves, as its lock names it. */
+static pid_t serving(void)
+{
+    FILE *f = fopen(env_file("state/lock", 0), "r");
+    int pid = 0;
+
+    if (f != NULL) {
+        if (fscanf(f, "%d", &pid) != 1) {
+            pid = 0;
+        }
+        fclose(f);
+    }
+    return pid;
+}
+
+/* Killed, it comes back by itself; told to end, it ends, and its supervisor with it. */
+static void test_supervised(void **state)
+{
+    pid_t killed = 0;
+    int status;
+
+    kill_daemon();
+    start_daemon_with("--supervise");
+    for (int i = 0; i < 12; i++) {
+        env_until(serving() > 0 && serving() != killed && serving() != daemon_pid);
+        wait_for_api();
+        killed = serving();
+        assert_int_equal(kill(killed, SIGKILL), 0);
+    }
+    env_until(serving() != killed);
+    wait_for_api();
+    assert_int_equal(kill(daemon_pid, SIGTERM), 0);
+    assert_int_equal(waitpid(daemon_pid, &status, 0), daemon_pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_true(api("xend.domains", NULL, NULL) != 0);
+    start_daemon();
+    wait_for_api();
+}
+
 static int begin(void **state)
 {
     struct error err;
@@ -301,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_autostart),
         cmocka_unit_test(test_two_daemons),
+        cmocka_unit_test(test_supervised),
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);

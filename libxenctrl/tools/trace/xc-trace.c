@@ -2,9 +2,10 @@
  * xc-trace: shows what the hypervisor does, and what a guest shares with a disk's backend.
  *
  *   xc-trace [--domain N] [--switches] [--seconds S | COMMAND...]
- *       a line for each event sent, interrupt, grant mapped, unmapped or copied, while COMMAND
- * runs, or for so many seconds; --domain: only what concerns that domain; --switches: also which
- *       vcpu a CPU turns to
+ *       a line for each event sent, interrupt, and grant mapped, unmapped or copied, while
+ *       COMMAND runs, or for so many seconds. --domain: only what concerns that domain;
+ *       --switches: also which vcpu a CPU turns to. Times are the hypervisor's, in seconds since
+ *       its start, as in its log.
  *   xc-trace ring DOMID REF            the requests in the ring of a guest's disk
  *   xc-trace page DOMID REF [AT [N]]   N bytes of a page that a guest has granted to this domain
  *
@@ -58,10 +59,7 @@ static void show_end(const char *before, uint32_t domid, uint32_t ref)
 
 static void begin_line(const struct xc_trace_record *r)
 {
-    static uint64_t first;
-
-    first = first ? first : r->time;
-    printf("%11.3f us  cpu%u  ", (double)(r->time - first) / 1000, r->cpu);
+    printf("%12.6f  cpu%u  ", (double)r->time / 1e9, r->cpu);
 }
 
 static void show_switch(const uint32_t *w)
