@@ -32,6 +32,7 @@ work() {
         dd if=/dev/xvda of=/tmp/e bs=4k skip=$((i % 7 * 16)) count=16 iflag=direct 2>/dev/null
         cmp /tmp/d /tmp/e || echo "disk: WRONG"
         ping -c 1 -W 20 10.9.0.1 >/dev/null || lost=$((lost + 1))
+        usleep 200000
         echo "line $i up $(cut -d. -f1 /proc/uptime) s, lost $lost pings."
         i=$((i + 1))
     done
@@ -40,10 +41,9 @@ work &
 """
 # What goes on meanwhile. Any of it may fail, because a daemon has just been killed.
 LOAD = {
-    "a": "xm create -q /mnt/host/wa; xm destroy wa",
-    "b": "xm create -q /mnt/host/wb; xm mem-set wb 12; xm destroy wb",
+    "guests": "xm create -q /mnt/host/wa; xm create -q /mnt/host/wb; xm mem-set wb 12; xm destroy wa wb",
     "devices": "xm block-attach r2 file:/root/extra.img xvdc w; xm block-detach r2 xvdc",
-    "stored": "xm new /mnt/host/wc; xm delete wc; xm list --json; xm sched-credit -d r1 -w 300",
+    "stored": "xm new /mnt/host/wc; xm list --json; xm delete wc; xm sched-credit -d r1 -w 300; sleep 1",
 }
 LOOP = """(while [ ! -e /tmp/stop ]; do %s; done) >/tmp/load.%s 2>&1 </dev/null &
 """
