@@ -124,7 +124,7 @@ static void guard_ipv6(FILE *out, const struct filter *f)
     rule(out, f,
          "ip6 saddr :: icmpv6 type != { nd-neighbor-solicit, nd-router-solicit, "
          "mld2-listener-report } counter drop");
-    rule(out, f, "ip6 saddr :: meta l4proto != ipv6-icmp counter drop");
+    rule(out, f, "ip6 saddr :: meta l4proto != 58 counter drop");
     rule(out, f, "ip6 saddr != :: ip6 saddr != %s counter drop", set);
 }
 

@@ -281,8 +281,9 @@ static int set_ports(const struct lease *lease, const char *verb, struct error *
     for (size_t i = 0; i < lease->nr_forwards; i++) {
         const struct vif_forward *f = &lease->forwards[i];
 
-        fprintf(out, "%s element inet hospes ports { %s . %u : %s . %u }\n", verb,
-                f->protocol == IPPROTO_TCP ? "tcp" : "udp", f->from, address, f->to);
+        /* Protocols by number: a small Domain 0 has no /etc/protocols. */
+        fprintf(out, "%s element inet hospes ports { %u . %u : %s . %u }\n", verb, f->protocol,
+                f->from, address, f->to);
     }
     fclose(out);
     rc = nft_run(text, "Forwarded ports", err);
