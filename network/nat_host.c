@@ -13,6 +13,7 @@
 #include "network/nat.h"
 
 #include "network/dnsmasq.h"
+#include "network/forwarding.h"
 #include "network/nft.h"
 #include "network/sysctl.h"
 #include "xend/lib/alloc.h"
@@ -24,8 +25,7 @@
 
 static char bridge[IFNAMSIZ] = "virbr0";
 static struct address network = {AF_INET, 24, {192, 168, 122, 1}};
-static bool made;           /* the bridge, by the nat_host_up() that runs */
-static char old_forward[8]; /* net/ipv4/ip_forward as we found it; "": not changed by us */
+static bool made; /* the bridge, by the nat_host_up() that runs */
 
 int nat_configure(const char *name, const char *address, struct error *err)
 {
@@ -142,22 +142,12 @@ static void down_nothing(struct netlink *nl)
 
 static int up_forwarding(struct netlink *nl, struct error *err)
 {
-    char value[8] = "";
-    int rc = sysctl_get("ipv4/ip_forward", value, sizeof(value), err);
-
-    if (rc == 0 && strcmp(value, "0") == 0) {
-        memcpy(old_forward, value, sizeof(value));
-        rc = sysctl_set("ipv4/ip_forward", "1", err);
-    }
-    return rc;
+    return forwarding_need("nat", AF_INET, NULL, err);
 }
 
 static void down_forwarding(struct netlink *nl)
 {
-    if (old_forward[0] != '\0') {
-        sysctl_set("ipv4/ip_forward", old_forward, NULL);
-        old_forward[0] = '\0';
-    }
+    forwarding_release("nat", NULL);
 }
 
 static int up_rules(struct netlink *nl, struct error *err)

@@ -3,6 +3,7 @@
  */
 #include "network/route.h"
 
+#include "network/forwarding.h"
 #include "network/neighbour.h"
 #include "network/sysctl.h"
 #include "xend/lib/alloc.h"
@@ -85,22 +86,14 @@ static struct address address_of(const struct vif_addr *a)
 
 static int check_uplink(struct netlink *nl, const struct vif_addr *guest, struct error *err)
 {
-    const char *setting = guest->family == AF_INET ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding";
     struct address to = address_of(guest);
     struct link_address uplink;
-    char value[16] = "";
 
     if (route_uplink(nl, &to, &uplink) != 0) {
         return fail(err, EADDRNOTAVAIL,
                     "Route mode needs an IPv%c address of Domain 0, and it has none: configure its "
                     "network first.",
                     guest->family == AF_INET ? '4' : '6');
-    }
-    if (sysctl_get(setting, value, sizeof(value), NULL) != 0 || strcmp(value, "0") == 0) {
-        return fail(err, ENETDOWN,
-                    "Domain 0 does not forward packets (net/%s is 0), and route mode needs it: set "
-                    "network_script = \"network-route\" in xend.conf, or sysctl -w net/%s=1.",
-                    setting, setting);
     }
     return 0;
 }
@@ -183,10 +176,16 @@ static int connect_one(struct netlink *nl, int link, const struct vif_addr *gues
 {
     struct route route = {.link = link, .to = address_of(guest)};
     struct link_address uplink;
+    struct link outside;
     int rc = route_uplink(nl, &route.to, &uplink);
 
     if (rc != 0) {
         return check_uplink(nl, guest, err);
+    }
+    rc = link_get(nl, uplink.link, &outside, err);
+    rc = rc ? rc : forwarding_need("route", guest->family, outside.name, err);
+    if (rc != 0) {
+        return rc;
     }
     route.source = uplink.local;
     route.source.prefix = address_bits(&uplink.local);

@@ -5,7 +5,8 @@
  * The card's interface gets Domain 0's own address (with the full prefix) and answers ARP for
  * everything; a static route for each address in ip= leads to it; and on the interface whose
  * network an address is in, Domain 0 answers for it (proxy entries). For IPv6 the guest's router is
- * fe80::fcff:ffff:feff:ffff. That Domain 0 forwards at all is the host's side. Read card.h first.
+ * fe80::fcff:ffff:feff:ffff. Domain 0 begins to forward with the first card and ends with
+ * route_stop(): forwarding.h. Read card.h first.
  */
 #ifndef NETWORK_ROUTE_H
 #define NETWORK_ROUTE_H
@@ -13,7 +14,7 @@
 #include "network/address.h"
 #include "network/card.h"
 
-/* ip= is there, Domain 0 has an address, forwarding is on. 0 or -errno with the sentence. */
+/* ip= is there, Domain 0 has an address. 0 or -errno with the sentence. */
 int route_check(const struct net_card *card, struct error *err);
 
 /* Name, guard and address the card's interface, bring it up, add the routes. 0 or -errno */

@@ -65,8 +65,9 @@ def add_program(root, program):
     path = shutil.which(program) or "/usr/bin/" + program
     libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", path], capture_output=True, text=True).stdout)
     for file in [path] + libraries:
-        os.makedirs(root + os.path.dirname(file), exist_ok=True)
-        shutil.copy(file, root + file)
+        place = root + re.sub("^/lib64/", "/usr/lib/", file)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        shutil.copy(file, place)
 
 
 def prepare(share):

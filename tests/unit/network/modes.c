@@ -8,6 +8,7 @@
 #include "network/bridge.h"
 #include "network/dnsmasq.h"
 #include "network/filter.h"
+#include "network/forwarding.h"
 #include "network/mode.h"
 #include "network/nat.h"
 #include "network/nft.h"
@@ -124,8 +125,8 @@ static int start_routed(void **state)
 {
     start(state);
     addresses_on("eth0");
-    shell_ok(NULL, "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 "
-                   "net.ipv6.conf.eth0.proxy_ndp=1");
+    shell_ok(NULL, "sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 "
+                   "net.ipv6.conf.eth0.proxy_ndp=0 net.ipv6.conf.eth0.accept_ra=1");
     return 0;
 }
 
@@ -298,10 +299,18 @@ static void test_bridge_refusals(void **state)
 
 /* --- route mode ----------------------------------------------------------------------------- */
 
+static bool settings_are(const char *values)
+{
+    return prints("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding "
+                  "net.ipv6.conf.eth0.proxy_ndp net.ipv6.conf.eth0.accept_ra | tr -d '\\n'",
+                  values);
+}
+
 static void test_route(void **state)
 {
     struct net_card *a = card_new(1, "a", "mac=" MAC1 ",script=vif-route,ip=192.0.2.5 2001:db8::5");
     struct net_card *b = card_new(2, "b", "mac=" MAC2 ",script=vif-route,ip=192.0.2.6");
+    struct error err = {0};
 
     online(a);
     online(b);
@@ -331,12 +340,26 @@ static void test_route(void **state)
     assert_true(pings(&two, "192.0.2.9"));
     assert_false(pings(&outside, "192.0.2.5"));
     offline(b);
+    assert_true(settings_are("1112"));
+    assert_int_equal(forwarding_release("route", &err), 0);
+    assert_true(settings_are("0001"));
 }
 
-static void test_route_needs_forwarding(void **state)
+static void test_forwarding(void **state)
 {
-    shell_ok(NULL, "sysctl -qw net.ipv4.ip_forward=0");
-    refused(3, "mac=" MAC1 ",script=vif-route,ip=192.0.2.5", "does not forward");
+    struct error err = {0};
+
+    assert_true(settings_are("0001"));
+    assert_int_equal(forwarding_need("route", AF_INET6, "eth0", &err), 0);
+    assert_true(settings_are("0112"));
+    assert_int_equal(forwarding_need("route", AF_INET, "eth0", &err), 0);
+    assert_int_equal(forwarding_need("nat", AF_INET, NULL, &err), 0);
+    assert_true(settings_are("1112"));
+    assert_int_equal(forwarding_release("route", &err), 0);
+    assert_true(settings_are("1112")); /* NAT mode still needs it */
+    assert_int_equal(forwarding_release("route", &err), 0);
+    assert_int_equal(forwarding_release("nat", &err), 0);
+    assert_true(settings_are("0001"));
 }
 
 /* --- NAT mode ------------------------------------------------------------------------------- */
@@ -523,12 +546,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sweep, start_bridge, end),
         cmocka_unit_test_setup_teardown(test_bridge_refusals, start_bridge, end),
         cmocka_unit_test_setup_teardown(test_route, start_routed, end),
-        cmocka_unit_test_setup_teardown(test_route_needs_forwarding, start_routed, end),
+        cmocka_unit_test_setup_teardown(test_forwarding, start_routed, end),
         cmocka_unit_test_setup_teardown(test_nat, start_nat, end),
         cmocka_unit_test_setup_teardown(test_nat_network_taken, start_nat, end),
         cmocka_unit_test_setup_teardown(test_script, start_bridge, end),
     };
-    char nat[64];
+    char nat[64], notes[64];
     int failed;
 
     space_enter();
@@ -539,6 +562,8 @@ int main(void)
     chmod(folder, 0755);
     snprintf(nat, sizeof(nat), "%s/nat", folder);
     dnsmasq_folder(nat);
+    snprintf(notes, sizeof(notes), "%s/forwarding", folder);
+    forwarding_file(notes);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     shell(NULL, "rm -rf %s", folder);
     return failed;
