@@ -90,7 +90,8 @@ static int make_folder(struct error *err)
     for (char *p = path + 1; *p != '\0'; p++) {
         if (*p == '/') {
             *p = '\0';
-            if (mkdir(path, 0755) != 0 && errno != EEXIST) {
+            /* Whatever our umask is: dnsmasq is another user. */
+            if ((mkdir(path, 0755) != 0 || chmod(path, 0755) != 0) && errno != EEXIST) {
                 return fail(err, errno, "The folder %s cannot be made: %s.", path, strerror(errno));
             }
             *p = '/';

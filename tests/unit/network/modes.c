@@ -555,6 +555,7 @@ int main(void)
     int failed;
 
     space_enter();
+    umask(077); /* as a daemon may have it */
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);
     if (mkdtemp(folder) == NULL) {
         return 1;
