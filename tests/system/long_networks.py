@@ -237,10 +237,10 @@ def walk(kind, command, expression):
     places = ["vif%s.0" % domid, {"bridge": "xenbr0", "nat": "virbr0"}.get(kind), "xenbr0", "eth0"]
     places = list(dict.fromkeys(place for place in places if place))
     for place in places:
-        host.machine.run("tcpdump -i %s -c 1 -n -e -xx -v %s > /tmp/%s.dump 2>/dev/null &" % (place, expression, place),
+        host.machine.run("tcpdump -Z root -i %s -c 1 -n -e -xx -v %s > /tmp/%s.dump 2>&1 &" % (place, expression, place),
                          check=True)
     Net.wire.frames.clear()
-    _, text = host.guest(name, "(tcpdump -i eth0 -c 1 -n -e -xx -v %s > /tmp/dump 2>/dev/null &) ; sleep 4; %s; sleep 2; "
+    _, text = host.guest(name, "(tcpdump -Z root -i eth0 -c 1 -n -e -xx -v %s > /tmp/dump 2>&1 &) ; sleep 4; %s; sleep 2; "
                          "cat /tmp/dump" % (expression.replace('"', ""), command), 60)
     seen = [("guest's eth0", text)]
     for place in places:
