@@ -175,6 +175,10 @@ int change_do(struct netlink *nl, const struct change *c, bool forwards, uint32_
     struct link link;
     int rc;
 
+    if (c->kind == CHANGE_SETTING && c->link == 0) {
+        link.name[0] = '\0';
+        return do_setting(c, &link, want, err);
+    }
     if (c->kind == CHANGE_RECORDS) {
         return want ? change_do_records(nl, want, age, err) : 0;
     }

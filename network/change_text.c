@@ -65,7 +65,9 @@ char *change_describe(struct netlink *nl, const struct change *c)
     if (c->kind == CHANGE_LINK) {
         return describe_link(c->before, c->after);
     }
-    if (link_get(nl, c->link, &link, NULL) != 0) {
+    if (c->link == 0) {
+        link.name[0] = '\0';
+    } else if (link_get(nl, c->link, &link, NULL) != 0) {
         snprintf(link.name, sizeof(link.name), "(new %d)", c->link);
     }
     switch (c->kind) {

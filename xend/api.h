@@ -63,6 +63,7 @@ api_method api_domain_mem_set, api_domain_mem_max, api_domain_vcpus, api_domain_
 api_method api_device_create, api_device_destroy, api_device_list, api_device_class,
     api_device_wait;
 api_method api_domain_info, api_domains, api_domains_with_state, api_domain_console;
+api_method api_network_plan, api_network_start, api_network_stop, api_network_status;
 api_method api_node_info, api_node_dmesg, api_node_dmesg_clear, api_node_log, api_node_keys,
     api_list_methods, api_method_help, api_not_offered;
 

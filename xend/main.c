@@ -5,6 +5,7 @@
  * killed at any moment), domain.h (who may change what).
  */
 #include "network/bridge.h"
+#include "network/host.h"
 #include "network/mode.h"
 #include "network/nat.h"
 #include "network/script.h"
@@ -158,6 +159,8 @@ static int run(struct error *err)
     if (rc != 0) {
         return rc;
     }
+    host_configure(settings.state_dir, settings.network_script);
+    host_start();
     loop_block_signals();
     rc = wait_for_store(err);
     rc = rc ? rc : recover(err);

@@ -30,6 +30,7 @@ static const struct {
     {"bridge", TEXT, &settings.bridge},
     {"vif_script", TEXT, &settings.vif_script},
     {"vif_antispoof", TEXT, &settings.vif_antispoof},
+    {"network_script", TEXT, &settings.network_script},
     {"nat_bridge", TEXT, &settings.nat_bridge},
     {"nat_network", TEXT, &settings.nat_network},
     {"tcp_address", TEXT, &settings.tcp_address},

@@ -25,6 +25,7 @@ struct settings {
     char *bridge;            /* for network cards that name none; NULL: xenbr0 or the only one */
     char *vif_script;        /* network mode of cards that name none; NULL: vif-bridge */
     char *vif_antispoof;     /* antispoof= of cards on bridges that say nothing; NULL: off */
+    char *network_script;    /* of the host (network/host.h), started with xend; NULL: none */
     char *nat_bridge;        /* NAT mode's bridge; NULL: virbr0 */
     char *nat_network;       /* Domain 0's address on it; NULL: 192.168.122.1/24 */
     char *tcp_address;       /* of the TCP server: 127.0.0.1 or ::1 */

@@ -79,6 +79,8 @@ int cmd_mem_set(struct args *), cmd_mem_max(struct args *), cmd_vcpu_set(struct 
     cmd_vcpu_pin(struct args *), cmd_sched_credit(struct args *);
 int cmd_block_attach(struct args *), cmd_block_detach(struct args *),
     cmd_network_attach(struct args *), cmd_network_detach(struct args *);
+int cmd_network_plan(struct args *), cmd_network_start(struct args *),
+    cmd_network_stop(struct args *), cmd_network_status(struct args *);
 int cmd_dmesg(struct args *), cmd_log(struct args *), cmd_debug_keys(struct args *),
     cmd_events(struct args *), cmd_help(struct args *), cmd_complete(struct args *);
 

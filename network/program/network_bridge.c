@@ -4,7 +4,7 @@
  */
 #include "network/program/network_bridge.h"
 
-#include "network/bridge_mode.h"
+#include "network/bridge_options.h"
 #include "network/transaction.h"
 #include "xend/lib/alloc.h"
 #include "xend/lib/json.h"
@@ -42,42 +42,31 @@ struct words {
     struct transaction_times times;
 };
 
-static bool is_yes(const char *value)
+static int set_wait(struct words *w, const char *value)
 {
-    return strcmp(value, "yes") == 0 || strcmp(value, "1") == 0;
+    char *end;
+    unsigned long seconds = strtoul(value, &end, 10);
+
+    w->times.carrier_ms = (int)seconds * 1000;
+    w->times.answer_ms = (int)seconds * 1000 / 3;
+    w->times.limit_ms = (int)seconds * 4000;
+    return *value >= '1' && *value <= '9' && *end == '\0' && seconds <= 3600 ? 0 : -EINVAL;
 }
 
-static int set_option(struct words *w, const char *name, const char *value)
+static int set_option(struct words *w, const char *word, struct error *err)
 {
-    struct bridge_options *o = &w->options;
-    char *end;
+    const char *value;
 
-    if (strcmp(name, "netdev") == 0) {
-        o->netdev = value;
-    } else if (strcmp(name, "bridge") == 0) {
-        o->bridge = value;
-    } else if (strcmp(name, "probe") == 0) {
-        o->probe = value;
-    } else if (strcmp(name, "state") == 0) {
+    if ((value = option_value(word, "state")) != NULL) {
         w->state = value;
-    } else if (strcmp(name, "force") == 0) {
-        o->force = is_yes(value);
-    } else if (strcmp(name, "details") == 0) {
-        w->details = is_yes(value);
-    } else if (strcmp(name, "json") == 0) {
-        w->json = is_yes(value);
-    } else if (strcmp(name, "wait") == 0) {
-        unsigned long seconds = strtoul(value, &end, 10);
-
-        w->times.carrier_ms = (int)seconds * 1000;
-        w->times.answer_ms = (int)seconds * 1000 / 3;
-        w->times.limit_ms = (int)seconds * 4000;
-        return *value >= '1' && *value <= '9' && *end == '\0' && seconds <= 3600 ? 0 : -EINVAL;
-    } else if (strcmp(name, "vifnum") == 0) {
-        o->vifnum = (int)strtoul(value, &end, 10);
-        return *value >= '0' && *value <= '9' && *end == '\0' && o->vifnum <= 99 ? 0 : -EINVAL;
+    } else if ((value = option_value(word, "details")) != NULL) {
+        w->details = strcmp(value, "yes") == 0;
+    } else if ((value = option_value(word, "json")) != NULL) {
+        w->json = strcmp(value, "yes") == 0;
+    } else if ((value = option_value(word, "wait")) != NULL) {
+        return set_wait(w, value) ? fail(err, EINVAL, "%s: seconds are wanted.", word) : 0;
     } else {
-        return -EINVAL;
+        return bridge_option(&w->options, word, err);
     }
     return 0;
 }
@@ -97,15 +86,10 @@ static int parse(int argc, char **argv, struct words *w)
         i++;
     }
     for (; i < argc; i++) {
-        auto_str name = xstrdup(argv[i]);
-        char *value = strchr(name, '=');
+        struct error err;
 
-        if (value == NULL) {
-            return -EINVAL;
-        }
-        *value = '\0';
-        if (set_option(w, name, argv[i] + (value - name) + 1) != 0) {
-            fprintf(stderr, "network-bridge: %s is not understood.\n", argv[i]);
+        if (set_option(w, argv[i], &err) != 0) {
+            fprintf(stderr, "network-bridge: %s\n", err.msg);
             return -EINVAL;
         }
     }
@@ -218,7 +202,7 @@ static int do_status(struct netlink *nl, const struct words *w, struct error *er
 
 int network_bridge_main(int argc, char **argv)
 {
-    struct words w = {.options = {.vifnum = -1},
+    struct words w = {.options = BRIDGE_OPTIONS_NONE,
                       .command = "",
                       .state = STATE_DIR,
                       .times = transaction_times_usual};
