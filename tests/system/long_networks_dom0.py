@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""Bridge mode on our hypervisor with a whole Debian as Domain 0 (systemd-networkd, DHCP, an emulated e1000e): a session
+into Domain 0 from outside, through the wire, lives through start and stop of the bridge, and through a SIGKILL of
+network-bridge at every line of its journal and at requests to the kernel between them; VLANs; xend's network_script
+and xm's commands. TAP."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from tap import Cases  # noqa: E402
+from vm import BUILD, Machine, slowness  # noqa: E402
+
+cases = Cases()
+
+ECHO = """
+import socket, threading
+server = socket.create_server(("", 7777))
+def echo(client):
+    with client:
+        while data := client.recv(4096):
+            client.sendall(data)
+while True:
+    threading.Thread(target=echo, args=(server.accept()[0],), daemon=True).start()
+"""
+
+# What Domain 0's network is, without what counts by itself.
+STATE = r"""
+(ip -o link; ip -o addr; ip route show table all; ip -6 route show table all; ip rule) |
+    sed -E 's/(valid|preferred)_lft [0-9]+sec/\1_lft N/g; s/expires [0-9]+sec/expires N/; s/ state [A-Z]+//; s/ qdisc [a-z_]+//' |
+    sort
+"""
+
+
+def overlay():
+    """Our programs, and the libraries that Debian's disk lacks."""
+    root = tempfile.mkdtemp(prefix="networks-dom0-")
+    os.makedirs(root + "/usr/sbin")
+    os.makedirs(root + "/usr/lib/x86_64-linux-gnu")
+    os.makedirs(root + "/etc/xen/scripts")
+    os.makedirs(root + "/etc/xend")
+    for name in ("xenstored", "xenconsoled", "xend", "xm"):
+        subprocess.run(["cp", os.path.join(BUILD, "bin", name), root + "/usr/sbin/"], check=True)
+    subprocess.run(["cp", os.path.join(BUILD, "bin/network-bridge"), root + "/etc/xen/scripts/"], check=True)
+    for name in ("xend", "xm", "network-bridge"):
+        listed = subprocess.run(["ldd", os.path.join(BUILD, "bin", name)], capture_output=True, check=True).stdout.decode()
+        for path in re.findall(r"=> (/\S*/(?:libnl|libnftables|libmicrohttpd|libxmlrpc|libjson|libedit|libbsd|libmd|libgmp)\S*)", listed):
+            subprocess.run(["cp", "-L", path, root + "/usr/lib/x86_64-linux-gnu/"], check=True)
+    with open(root + "/etc/xend/xend.conf", "w") as f:
+        f.write('network_script = "network-bridge"\n')
+    return root
+
+
+class Session:
+    """Someone at the other end of the wire who types a word every tenth of a second."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.socket.settimeout(60 * slowness())
+        self.answered, self.worst, self.broken, self.last = 0, 0.0, None, time.time()
+        threading.Thread(target=self._type, daemon=True).start()
+
+    def _type(self):
+        try:
+            while True:
+                word = os.urandom(8)
+                sent = time.time()
+                self.socket.sendall(word)
+                got = b""
+                while len(got) < len(word):
+                    more = self.socket.recv(64)
+                    if not more:
+                        raise OSError("the connection was closed")
+                    got += more
+                if got != word:
+                    raise OSError("%r came back as %r" % (word, got))
+                self.answered += 1
+                self.last = time.time()
+                self.worst = max(self.worst, self.last - sent)
+                time.sleep(0.1)
+        except OSError as reason:
+            self.broken = reason
+
+    def lives(self, limit=30):
+        """Is what is typed from now on answered?"""
+        before, end = self.answered, time.time() + limit * slowness()
+        while self.answered < before + 2:
+            assert self.broken is None, "the session is broken: %s" % self.broken
+            assert time.time() < end, "no answer for %.0f s" % (time.time() - self.last)
+            time.sleep(0.05)
+
+    def gap(self):
+        """The longest wait for an answer since the last question of this kind."""
+        worst, self.worst = self.worst, 0.0
+        return worst
+
+
+class Lab:
+    machine = session = port = None
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@cases.add("Domain 0 is up, and a session into it from outside is open")
+def boot():
+    Lab.port = free_port()
+    wire = ["-netdev", "user,id=wire,hostfwd=tcp:127.0.0.1:%d-:7777" % Lab.port, "-device", "e1000e,netdev=wire"]
+    Lab.machine = m = Machine(hypervisor="hospes", image="debian", memory=3072, dom0_mem="2G", vcpus=1, overlays=[overlay()],
+                              network=None, extra=wire, log_file=os.path.join(BUILD, "test-logs/networks-dom0-console.log"))
+    m.boot()
+    with open(os.path.join(m.share, "echo.py"), "w") as f:
+        f.write(ECHO)
+    m.run("for i in $(seq 60); do ip route | grep -q ^default && break; sleep 1; done; ip route | grep ^default", 200, check=True)
+    m.run("setsid python3 /mnt/host/echo.py > /dev/null 2>&1 < /dev/null & sleep 3", check=True)
+    Lab.session = Session(Lab.port)
+    Lab.session.lives()
+
+
+def command(words, expect=0, limit=120):
+    status, text = Lab.machine.run(words, limit)
+    assert status == expect, "%s ends with %d: %s" % (words, status, text)
+    return text
+
+
+def bridge(words, expect=0):
+    return command("/etc/xen/scripts/network-bridge " + words, expect, 200)
+
+
+def state():
+    return command(STATE)
+
+
+def same(before, limit=20):
+    """The network is as it was; systemd-networkd may still be at work on what it was told of."""
+    end = time.time() + limit * slowness()
+    while True:
+        now = state()
+        if now == before:
+            return
+        if time.time() > end:
+            gone = [line for line in before.split("\n") if line not in now.split("\n")]
+            new = [line for line in now.split("\n") if line not in before.split("\n")]
+            raise AssertionError("gone: %s\nnew: %s" % ("\n  ".join(gone), "\n  ".join(new)))
+        time.sleep(1)
+
+
+@cases.add("the session lives through start and stop of the bridge, twice")
+def start_and_stop():
+    names = command("cat /etc/resolv.conf")
+    before = state()
+    for _ in range(2):
+        assert "eth0 is on xenbr0" in bridge("start")
+        Lab.session.lives()
+        shown = command("ip -o link show master xenbr0; ip -o addr show dev eth0; ip route")
+        assert "peth0" in shown and "vif0.0" in shown and "default via 10.0.2.2 dev eth0" in shown, shown
+        assert "fe:ff:ff:ff:ff:ff" in command("ip -o link show peth0")
+        assert "eth0 is on xenbr0 already" in bridge("start")
+        assert "eth0 has left xenbr0" in bridge("stop")
+        Lab.session.lives()
+    print("# the longest wait for an answer: %.1f s" % Lab.session.gap())
+    same(before)
+    assert command("cat /etc/resolv.conf") == names
+
+
+@cases.add("a VLAN on the interface keeps its MAC, state, addresses and routes")
+def vlan():
+    command("""set -e
+        ip link add link eth0 name eth0.5 type vlan id 5; ip link add link eth0 name eth0.6 type vlan id 6
+        ip addr add 10.5.0.2/24 dev eth0.5; ip link set eth0.5 up; ip -6 addr add fd05::2/64 dev eth0.5 nodad
+        ip route add 10.55.0.0/16 via 10.5.0.1; ip route add 10.56.0.0/16 via 10.5.0.1 table 77; sleep 3""")
+    before = state()
+    wanted = command("ip -o addr show dev eth0.5; ip -o link show eth0.6; ip route show table all dev eth0.5; "
+                     "cat /sys/class/net/eth0.5/address")
+    for word in ("start", "stop"):
+        bridge(word)
+        Lab.session.lives()
+        now = command("ip -o addr show dev eth0.5; ip -o link show eth0.6; ip route show table all dev eth0.5; "
+                      "cat /sys/class/net/eth0.5/address")
+        assert now.replace("@peth0", "@eth0") == wanted, "%s: %s became %s" % (word, wanted, now)
+    same(before)
+    command("ip link del eth0.5; ip link del eth0.6")
+
+
+# Kills network-bridge at its Nth system call of this kind. The watchdog, its child, is not traced.
+KILL = "strace -o /dev/null -e trace=%s -e inject=%s:signal=KILL:when=%d /etc/xen/scripts/network-bridge %s"
+QUIET = """for i in $(seq 100); do
+    flock -n /var/lib/xend/network/lock test ! -e /var/lib/xend/network/journal && exit 0; sleep 0.1; done; exit 1"""
+
+
+def killed_at(word, call, when):
+    """False if the program got to its end before that call."""
+    status, text = Lab.machine.run(KILL % (call, call, when, word), 200)
+    if status == 0:
+        return False
+    assert status == 137, text
+    command(QUIET)
+    Lab.session.lives()
+    return True
+
+
+def kill_everywhere(word):
+    if word == "stop":
+        bridge("start")
+    Lab.session.lives()
+    before = state()
+    count = 0
+    for call, step in (("fdatasync", 1), ("sendmsg", 9)):
+        when = 1
+        while killed_at(word, call, when):
+            count += 1
+            shown = command("ip -o link")
+            assert ("peth0" in shown) == (word == "stop"), "killed at %s %d: %s" % (call, when, shown)
+            when += step
+        print("# killed at %d of %s" % (when // step, call), flush=True)
+        same(before if word == "start" else state())
+        bridge("stop" if word == "start" else "start")
+    assert count > 20, count
+    if word == "stop":
+        bridge("stop")
+    Lab.session.lives()
+    print("# the longest wait for an answer: %.1f s" % Lab.session.gap())
+
+
+cases.add("killed at every line of the journal and between them: start", "start")(kill_everywhere)
+cases.add("killed at every line of the journal and between them: stop", "stop")(kill_everywhere)
+
+
+@cases.add("a cable that is pulled out: rolled back by itself, and the session goes on when it is back")
+def cable():
+    m = Lab.machine
+    before = state()
+    command("(sleep 0.5; ip link set peth0 down) & sleep 0.1")   # too early: there is no peth0 yet
+    text = command("(for i in $(seq 300); do ip link set peth0 down 2>/dev/null && sleep 0.05; done) & "
+                   "/etc/xen/scripts/network-bridge start wait=3; rc=$?; kill %1; exit $rc", 1, 200)
+    assert "rolled back" in text, text
+    same(before)
+    Lab.session.lives()
+    assert m
+
+
+@cases.add("xend starts the bridge; xm shows plans, stops and starts it")
+def with_xend():
+    command("""set -e
+        for m in xen-blkback xen-netback bridge loop; do modprobe $m; done
+        mkdir -p /run/xenstored /run/xen /var/lib/xenstored /var/log/xen /var/run/xend
+        pidof xenstored || xenstored
+        pidof xenconsoled || xenconsoled --log=all""", limit=200)
+    start = "xend --log /var/log/xend.log start; for i in $(seq 60); do xm list >/dev/null 2>&1 && break; sleep 1; done; xm list"
+    command(start, limit=300)
+    assert "eth0 is on xenbr0, through peth0" in command("xm network-status")
+    Lab.session.lives()
+    assert "Nothing is to be done" in command("xm network-plan")
+    shown = command("xm network-plan stop")
+    assert "Rename peth0 to eth0" in shown and "10.0.2.2 must answer" in shown, shown
+    assert "eth0 has left xenbr0" in command("xm network-stop", limit=200)
+    Lab.session.lives()
+    shown = command("xm network-plan netdev=eth0 bridge=xenbr7 --long")
+    assert "Create the bridge xenbr7" in shown and "ARP is turned off" in shown, shown
+    assert "There is no interface eth5" in command("xm network-start netdev=eth5", expect=1)
+    # Both the program and its watchdog are killed: the next start of xend rolls back.
+    command("strace -o /dev/null -f -e trace=sendmsg -e inject=sendmsg:signal=KILL:when=90+ /etc/xen/scripts/network-bridge start; "
+            "test -e /var/lib/xend/network/journal", limit=200)
+    command("kill -9 $(pidof xend); sleep 1; " + start, limit=300)
+    Lab.session.lives(60)
+    assert "Rolled back" in command("grep -i 'rolled back' /var/log/xend.log")
+    assert "eth0 is on xenbr0, through peth0" in command("xm network-status")
+    command("xm network-stop", limit=200)
+    Lab.session.lives()
+
+
+if __name__ == "__main__":
+    code = cases.main()
+    if Lab.machine:
+        Lab.machine.close()
+    sys.exit(code)
