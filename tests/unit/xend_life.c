@@ -127,6 +127,33 @@ static void test_create_destroy(void **state)
     assert_clean();
 }
 
+/* What a card's network mode needs again is in its backend's folder. */
+static void test_card_nodes(void **state)
+{
+    int domid =
+        start("name='n'\nmemory=32\nvif=['script=vif-nat, forward=tcp:8080:80, rate=250KB/s@20ms,"
+              "antispoof=off, vifname=%n']");
+
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/script", domid), "vif-nat");
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/forward", domid),
+                        "tcp:8080:80");
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/antispoof", domid), "off");
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/rate", domid), "5000,20000");
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/address", domid),
+                        "192.168.122.7");
+    env_do("xend.domain.setName", env_args("ss", "n", "m"));
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/domain", domid), "m");
+    env_fails(EINVAL, "shorten", "xend.domain.setName", env_args("ss", "m", "much-too-long-a-name"));
+    assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/domain", domid), "m");
+    assert_string_equal(env_store("/local/domain/%d/name", domid), "m");
+    destroy("m");
+    env_fails(ENOENT, "There is no script", "xend.domain.create",
+              env_args("v", env_config("name='b'\nvif=['script=vif-nonsense']")));
+    env_fails(EINVAL, "Only a network card in NAT mode", "xend.domain.create",
+              env_args("v", env_config("name='b'\nvif=['forward=tcp:1:1']")));
+    assert_clean();
+}
+
 static void test_refusals(void **state)
 {
     const char *image = env_file("b.img", 4096);
@@ -479,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listings),
         cmocka_unit_test(test_create_destroy),
+        cmocka_unit_test(test_card_nodes),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_readers_share),
         cmocka_unit_test(test_check_touches_nothing),
