@@ -169,6 +169,23 @@ static void restore(char *text)
     }
 }
 
+bool forwarding_would_end(const char *user)
+{
+    auto_str line = xprintf("user %s\n", user);
+    auto_notes notes = {.fd = -1};
+    char *at;
+
+    if (access(where(), F_OK) != 0 || notes_open(&notes, NULL) != 0) {
+        return false;
+    }
+    at = strstr(notes.text, line);
+    if (at == NULL || strstr(notes.text, "setting ") == NULL) {
+        return false;
+    }
+    memset(at, ' ', strlen(line));
+    return strstr(notes.text, "user ") == NULL;
+}
+
 int forwarding_release(const char *user, struct error *err)
 {
     auto_str line = xprintf("user %s\n", user);

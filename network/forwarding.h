@@ -11,6 +11,8 @@
 
 #include "xend/lib/error.h"
 
+#include <stdbool.h>
+
 /* Where it is written down; NULL: /run/hospes/forwarding. Before anything else. */
 void forwarding_file(const char *path);
 
@@ -20,6 +22,9 @@ void forwarding_file(const char *path);
  * 0 or -errno
  */
 int forwarding_need(const char *user, int family, const char *uplink, struct error *err);
+
+/* Would its release put settings back? */
+bool forwarding_would_end(const char *user);
 
 /* The user needs it no more; the last one puts everything back as it was. 0 or -errno */
 int forwarding_release(const char *user, struct error *err);

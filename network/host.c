@@ -4,8 +4,8 @@
 #include "network/host.h"
 
 #include "network/bridge_options.h"
+#include "network/host_modes.h"
 #include "network/script.h"
-#include "network/sysctl.h"
 #include "network/transaction.h"
 #include "xend/lib/alloc.h"
 #include "xend/log.h"
@@ -87,59 +87,6 @@ static const char *or_configured(const char *script)
                                                : "network-bridge";
 }
 
-/* The settings of route mode, one step that changes what is not so yet. */
-static int forwarding_plan(struct plan *plan)
-{
-    static const char *const names[] = {"ipv4/ip_forward", "ipv6/conf/all/forwarding"};
-    char value[16];
-
-    plan->title = xstrdup("Route mode: this machine forwards packets");
-    plan_step(plan, 1, xstrdup("Turn IP forwarding on"), xstrdup("Turn IP forwarding off"));
-    for (size_t i = 0; i < 2; i++) {
-        if (sysctl_get(names[i], value, sizeof(value), NULL) == 0 && strcmp(value, "1") != 0) {
-            change_add_setting(plan_changes(plan), 0, names[i], value, "1");
-        }
-    }
-    return plan_changes(plan)->count;
-}
-
-/*
- * A machine that forwards IPv6 listens to router advertisements only where it is told so twice:
- * without this it would lose its own default route.
- */
-static void keep_listening(struct netlink *nl)
-{
-    struct link *list;
-    size_t count;
-
-    if (link_list(nl, &list, &count, NULL) != 0) {
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        auto_str path = xprintf("ipv6/conf/%s/accept_ra", list[i].name);
-        char value[16];
-
-        if (sysctl_get(path, value, sizeof(value), NULL) == 0 && strcmp(value, "1") == 0) {
-            sysctl_set(path, "2", NULL);
-        }
-    }
-    free(list);
-}
-
-static int start_forwarding(struct netlink *nl, char said[PROCESS_SAID], struct error *err)
-{
-    auto_plan plan = {NULL};
-    int rc = 0;
-
-    forwarding_plan(&plan);
-    keep_listening(nl);
-    for (size_t i = 0; rc == 0 && i < plan_changes(&plan)->count; i++) {
-        rc = change_do(nl, &plan_changes(&plan)->list[i], true, 0, err);
-    }
-    strcpy(said, "IP forwarding is on.");
-    return rc;
-}
-
 static int run_program(const struct script *s, const char *verb, char said[PROCESS_SAID],
                        struct error *err)
 {
@@ -168,23 +115,14 @@ static int run_program(const struct script *s, const char *verb, char said[PROCE
 static int run_one(const struct script *s, const char *verb, char said[PROCESS_SAID],
                    struct error *err)
 {
-    auto_netlink nl = {NULL};
-    int rc;
+    const struct host_mode *mode = host_mode(s->word[0]);
 
     said[0] = '\0';
-    if (is(s, "network-nat") || is(s, "network-dummy")) {
+    if (is(s, "network-dummy")) {
         strcpy(said, "There is nothing to do.");
         return 0;
     }
-    if (!is(s, "network-route")) {
-        return run_program(s, verb, said, err);
-    }
-    if (strcmp(verb, "start") != 0) {
-        strcpy(said, "IP forwarding is left as it is: others may need it.");
-        return 0;
-    }
-    rc = netlink_open(&nl, err);
-    return rc ? rc : start_forwarding(&nl, said, err);
+    return mode != NULL ? mode->run(verb, said, err) : run_program(s, verb, said, err);
 }
 
 int host_run(const char *script, const char *verb, char said[PROCESS_SAID], struct error *err)
@@ -234,13 +172,10 @@ int host_plan(const char *script, bool start, struct value **out, struct error *
     }
     if (is(&s, "network-bridge")) {
         rc = bridge_plan_of(&nl, &s, start, &plan, err);
-    } else if (is(&s, "network-route") && start) {
-        if (forwarding_plan(&plan) == 0) {
-            plan_finish(&plan);
-            plan.title = xstrdup("Route mode: this machine forwards packets");
-        }
-    } else if (is(&s, "network-route") || is(&s, "network-nat") || is(&s, "network-dummy")) {
-        plan.title = xprintf("%s changes nothing of the host", s.word[0]);
+    } else if (host_mode(s.word[0]) != NULL) {
+        rc = host_mode(s.word[0])->plan(&nl, start, &plan, err);
+    } else if (is(&s, "network-dummy")) {
+        plan.title = xstrdup("network-dummy changes nothing of the host");
     } else {
         rc = fail(err, EOPNOTSUPP, "%s is a script: what it would do cannot be shown.", s.word[0]);
     }

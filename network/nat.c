@@ -421,6 +421,17 @@ void nat_ready(void)
     }
 }
 
+int nat_start(struct error *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&lock);
+    rc = nat_host_check(err);
+    rc = rc ? rc : nat_host_up(err);
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
 int nat_stop(struct error *err)
 {
     int rc = 0;

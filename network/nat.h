@@ -35,6 +35,8 @@ void nat_adopt(const struct net_card *card);
 /* All have been adopted: rules and server are made to agree with them. */
 void nat_ready(void);
 
+/* Make the network before the first card asks for it. 0 or -errno */
+int nat_start(struct error *err);
 /* Remove the network and all that belongs to it. -EBUSY: cards are on it. */
 int nat_stop(struct error *err);
 

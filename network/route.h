@@ -6,7 +6,7 @@
  * everything; a static route for each address in ip= leads to it; and on the interface whose
  * network an address is in, Domain 0 answers for it (proxy entries). For IPv6 the guest's router is
  * fe80::fcff:ffff:feff:ffff. Domain 0 begins to forward with the first card and ends with
- * route_stop(): forwarding.h. Read card.h first.
+ * network-route's stop (host_modes.h). Read card.h first.
  */
 #ifndef NETWORK_ROUTE_H
 #define NETWORK_ROUTE_H

@@ -9,6 +9,7 @@
 #include "network/dnsmasq.h"
 #include "network/filter.h"
 #include "network/forwarding.h"
+#include "network/host_modes.h"
 #include "network/mode.h"
 #include "network/nat.h"
 #include "network/nft.h"
@@ -481,6 +482,35 @@ static void test_nat(void **state)
     assert_true(prints("cat /proc/sys/net/ipv4/ip_forward", "0"));
 }
 
+static void test_host_modes(void **state)
+{
+    const struct host_mode *nat = host_mode("network-nat"), *route = host_mode("network-route");
+    char said[PROCESS_SAID];
+    struct error err = {0};
+
+    for (int i = 0; i < 2; i++) { /* off, on, and on again: then there is nothing to do */
+        auto_netlink nl = {0};
+        auto_plan on = {NULL}, off = {NULL}, forward = {NULL};
+
+        assert_int_equal(netlink_open(&nl, &err), 0);
+        assert_int_equal(nat->plan(&nl, true, &on, &err), 0);
+        assert_int_equal(nat->plan(&nl, false, &off, &err), 0);
+        assert_int_equal(route->plan(&nl, true, &forward, &err), 0);
+        assert_int_equal(on.count, i == 0 ? 4 : 0);
+        assert_int_equal(off.count, i == 0 ? 0 : 4);
+        assert_int_equal(forward.count, i == 0 ? 1 : 0);
+        assert_int_equal(nat->run("start", said, &err), 0);
+        assert_non_null(strstr(said, "virbr0 has 192.168.122.1/24"));
+    }
+    assert_int_equal(route->run("start", said, &err), 0);
+    assert_string_equal(said, "IP forwarding is on.");
+    assert_int_equal(nat->run("stop", said, &err), 0);
+    assert_string_equal(said, "NAT mode is off.");
+    assert_false(has_link("virbr0"));
+    assert_int_equal(route->run("stop", said, &err), 0);
+    assert_string_equal(said, "IP forwarding is off.");
+}
+
 static void test_nat_network_taken(void **state)
 {
     shell_ok(NULL, "ip addr add 192.168.122.200/25 dev eth0");
@@ -548,6 +578,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_route, start_routed, end),
         cmocka_unit_test_setup_teardown(test_forwarding, start_routed, end),
         cmocka_unit_test_setup_teardown(test_nat, start_nat, end),
+        cmocka_unit_test_setup_teardown(test_host_modes, start_nat, end),
         cmocka_unit_test_setup_teardown(test_nat_network_taken, start_nat, end),
         cmocka_unit_test_setup_teardown(test_script, start_bridge, end),
     };
