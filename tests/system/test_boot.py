@@ -71,6 +71,15 @@ for _kernel, _vcpus, _memory in [("6.1", 1, 512), ("6.1", 2, 1024), ("6.12", 2, 
               _kernel, _vcpus, _memory)(small)
 
 
+@cases.add("an old Intel processor: xAPIC, neither SMEP, SMAP, XSAVE nor FSGSBASE")
+def old_processor():
+    # One thread: xAPIC mode with several has ended in QEMU's own assertions.
+    with boot("6.1", 2, 1024, cpu="Nehalem,-monitor", accel="tcg,thread=single") as machine:
+        assert "xAPIC mode" in machine.log
+        check(machine, "6.1", 2)
+        machine.poweroff()
+
+
 @cases.add("reboot starts the machine again")
 def reboot():
     with boot("6.1", 2, 1024, reboot=True) as machine:
