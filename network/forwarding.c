@@ -51,8 +51,8 @@ static int notes_open(struct notes *notes, struct error *err)
     struct stat here, now;
     ssize_t n;
 
-    if (file_path == NULL) {
-        mkdir("/run/hospes", 0755);
+    if (file_path == NULL && mkdir("/run/hospes", 0755) == 0) {
+        chmod("/run/hospes", 0755); /* whatever our umask is: dnsmasq's folder is in it */
     }
     for (;;) {
         notes->fd = open(where(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);

@@ -160,8 +160,8 @@ static int bridge_plan_of(struct netlink *nl, const struct script *s, bool start
 int host_plan(const char *script, bool start, struct value **out, struct error *err)
 {
     const char *rest = or_configured(script);
-    auto_netlink nl = {NULL};
-    auto_plan plan = {NULL};
+    auto_netlink nl = {0};
+    auto_plan plan = {0};
     auto_script s;
     int rc = next_script(&rest, &s, err);
 

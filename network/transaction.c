@@ -100,8 +100,8 @@ static void start_watchdog(struct transaction *t, int limit_ms);
 /* With the lock held: is there something of a dead program to roll back? */
 static int recover(struct transaction *t, bool guarded, struct error *err)
 {
-    auto_netlink nl = {NULL};
-    auto_plan plan = {NULL};
+    auto_netlink nl = {0};
+    auto_plan plan = {0};
     size_t begun;
     int rc = journal_read(t->dir, &plan, &begun, err);
 

@@ -125,7 +125,7 @@ static void print_plan(struct netlink *nl, const struct plan *plan, const struct
 
 static int do_plan(struct netlink *nl, const struct words *w, bool start, struct error *err)
 {
-    auto_plan plan = {NULL};
+    auto_plan plan = {0};
     int rc = bridge_plan(nl, &w->options, start, &plan, NULL, NULL, err);
 
     if (rc == 0) {
@@ -136,7 +136,7 @@ static int do_plan(struct netlink *nl, const struct words *w, bool start, struct
 
 static int do_run(struct netlink *nl, const struct words *w, bool start, struct error *err)
 {
-    auto_plan plan = {NULL};
+    auto_plan plan = {0};
     enum bridge_state state;
     struct bridge_names names;
     struct transaction t;
@@ -178,7 +178,7 @@ static int do_recover(const struct words *w, struct error *err)
 
 static int do_status(struct netlink *nl, const struct words *w, struct error *err)
 {
-    auto_plan plan = {NULL};
+    auto_plan plan = {0};
     enum bridge_state state;
     struct bridge_names names;
     struct bridge_options options = w->options;
@@ -206,7 +206,7 @@ int network_bridge_main(int argc, char **argv)
                       .command = "",
                       .state = STATE_DIR,
                       .times = transaction_times_usual};
-    auto_netlink nl = {NULL};
+    auto_netlink nl = {0};
     struct error err = {0};
     int rc;
 

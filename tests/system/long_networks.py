@@ -107,9 +107,9 @@ class Host:
         self.machine.boot(300)
         self.machine.run("""set -e
 cp /mnt/host/vmlinuz /mnt/host/guest.gz /root/
-ip link set eth0 master xenbr0; ip link set eth0 up
-ip addr add 192.0.2.%d/24 dev xenbr0; ip route add default via 192.0.2.9
-echo 1 > /proc/sys/net/ipv4/ip_forward
+ip addr add 192.0.2.%d/24 dev eth0; ip link set eth0 up; ip route add default via 192.0.2.9
+ip link del xenbr0 2>/dev/null || true
+/etc/xen/scripts/network-bridge start netdev=eth0
 for i in $(seq 30); do xm list >/dev/null 2>&1 && break; sleep 1; done
 xm list""" % self.number, 120, check=True)
 
@@ -234,8 +234,7 @@ def walk(kind, command, expression):
     """One packet of a guest, as it is seen at every interface on its way to the wire."""
     host, name = Net.hosts["a"], "a-" + kind
     domid = re.search(r"%s +(\d+)" % name, host.machine.run("xm list", check=True)[1]).group(1)
-    places = ["vif%s.0" % domid, {"bridge": "xenbr0", "nat": "virbr0"}.get(kind), "xenbr0", "eth0"]
-    places = list(dict.fromkeys(place for place in places if place))
+    places = ["vif%s.0" % domid] + (["virbr0", "eth0", "vif0.0"] if kind == "nat" else []) + ["xenbr0", "peth0"]
     for place in places:
         host.machine.run("tcpdump -Z root -i %s -c 1 -n -e -xx -v %s > /tmp/%s.dump 2>&1 &" % (place, expression, place),
                          check=True)
@@ -251,9 +250,19 @@ def walk(kind, command, expression):
 
 @cases.add("one packet of a bridged guest is the same, byte for byte, at every interface and on the wire")
 def walk_bridge():
-    seen = walk("bridge", "ping -c 1 -s 20 -p 42 192.0.2.9 > /dev/null", "'icmp[icmptype] == icmp-echo'".strip("'"))
+    seen = walk("bridge", "ping -c 1 -s 20 -p 42 192.0.2.9 > /dev/null", "icmp[icmptype] == icmp-echo")
     assert all(frame and frame == seen[0][1] for _, frame in seen), WALK[-1]
     assert any(frame == seen[0][1] for _, frame in Net.wire.frames), (seen, Net.wire.frames)
+
+
+@cases.add("one packet of a NAT guest has Domain 0's address from its routing on, the same on every interface behind it")
+def walk_nat():
+    seen = walk("nat", "ping -c 1 -s 20 -p 42 192.0.2.9 > /dev/null", "icmp[icmptype] == icmp-echo")
+    inside, outside = [frame for _, frame in seen[:3]], [frame for _, frame in seen[3:]]
+    assert all(frame == inside[0] for frame in inside) and inside[0][26:28] == bytes([192, 168]), WALK[-1]
+    assert all(frame == outside[0] for frame in outside) and outside[0][26:30] == bytes([192, 0, 2, 1]), WALK[-1]
+    assert outside[0][42:] == inside[0][42:], WALK[-1]
+    assert any(frame == outside[0] for _, frame in Net.wire.frames), WALK[-1]
 
 
 @cases.add("a forged MAC and a forged address are stopped, on a bridge, routed and behind NAT")
