@@ -136,35 +136,49 @@ int recover(struct error *err)
     return 0;
 }
 
-/* True once after each boot of the machine. */
-static bool first_time(void)
-{
-    auto_str mark = xprintf("%s/autostarted", settings.state_dir);
-    char boot[64] = "", last[64] = "";
-    FILE *in = fopen("/proc/sys/kernel/random/boot_id", "re"), *out;
+#define BOOT_ID_SIZE 64
+#define RECOVERY_S   60 /* how long autostart waits for it */
 
+/* The first line of a file; "" if there is none. */
+static void first_line(const char *path, char line[BOOT_ID_SIZE])
+{
+    FILE *in = fopen(path, "re");
+
+    line[0] = '\0';
     if (in != NULL) {
-        if (fgets(boot, sizeof(boot), in) == NULL) {
-            boot[0] = '\0';
+        if (fgets(line, BOOT_ID_SIZE, in) == NULL) {
+            line[0] = '\0';
         }
         fclose(in);
     }
-    in = fopen(mark, "re");
-    if (in != NULL) {
-        if (fgets(last, sizeof(last), in) == NULL) {
-            last[0] = '\0';
-        }
-        fclose(in);
-    }
-    if (strcmp(boot, last) == 0) {
-        return false;
-    }
-    out = fopen(mark, "we");
+}
+
+static char *mark_path(void)
+{
+    return xprintf("%s/autostarted", settings.state_dir);
+}
+
+/* Not yet done since the machine's boot, whose name is put into `boot`. */
+static bool not_autostarted(char boot[BOOT_ID_SIZE])
+{
+    auto_str mark = mark_path();
+    char last[BOOT_ID_SIZE];
+
+    first_line("/proc/sys/kernel/random/boot_id", boot);
+    first_line(mark, last);
+    return strcmp(boot, last) != 0;
+}
+
+/* When all are started: a xend that is killed before goes on with the others. */
+static void mark_autostarted(const char *boot)
+{
+    auto_str mark = mark_path();
+    FILE *out = fopen(mark, "we");
+
     if (out != NULL) {
         fputs(boot, out);
         fclose(out);
     }
-    return true;
 }
 
 /* The next stored domain to start: the lowest (order, name) above the last one. */
@@ -194,17 +208,37 @@ static struct domain *next_to_start(int64_t order, const char *name)
     return best;
 }
 
+/* What xend was building when it was killed is taken down first; then it is halted like others. */
+static void wait_for_recovery(void)
+{
+    bool recovering = true;
+
+    for (int i = 0; recovering && i < RECOVERY_S * 10; i++) {
+        recovering = false;
+        domains_lock();
+        for (struct domain *d = domains_first(); d != NULL; d = d->next) {
+            recovering |= d->ending && d->rec.phase != PHASE_RUNNING && d->rec.cfg.autostart;
+        }
+        domains_unlock();
+        if (recovering) {
+            usleep(100000);
+        }
+    }
+}
+
 void autostart(void)
 {
     auto_session s = NULL;
     auto_str name = xstrdup("");
     int64_t order = INT64_MIN;
+    char boot[BOOT_ID_SIZE];
     struct error err;
     struct domain *d;
 
-    if (!first_time() || session_get(&s, &err) != 0) {
+    if (!not_autostarted(boot) || session_get(&s, &err) != 0) {
         return;
     }
+    wait_for_recovery();
     while ((d = next_to_start(order, name)) != NULL) {
         order = d->rec.cfg.autostart_order;
         str_set(&name, domain_name(d));
@@ -213,4 +247,5 @@ void autostart(void)
         }
         domain_put(d);
     }
+    mark_autostarted(boot);
 }

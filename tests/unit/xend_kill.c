@@ -256,9 +256,15 @@ static void test_autostart(void **state)
     assert_int_equal(api("xend.domain.new", client_args("v", first), NULL), 0);
     kill_daemon();
     unlink(env_file("state/autostarted", 0)); /* as after a boot of the machine */
+    fake_hv()->build_ms = 200;
+    start_daemon();
+    wait_for_api();
+    env_until(runs("auto-b") == 1);
+    kill_daemon(); /* while auto-a is being built */
     start_daemon();
     wait_for_api();
     env_until(runs("auto-a") == 1);
+    assert_int_equal(runs("auto-b"), 1);
     assert_in_range(number("auto-b", "domid"), 1, number("auto-a", "domid") - 1);
     assert_int_equal(api("xend.domain.shutdown", client_args("s", "auto-a"), NULL), 0);
     env_until(number("auto-a", "domid") == -1);

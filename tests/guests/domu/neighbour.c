@@ -1,7 +1,8 @@
 /*
- * A neighbour: a small guest for the tests of many guests and of hostile ones. It never ends by
- * itself. Words of its command line say what it is:
+ * A neighbour: a small guest for the tests of many guests and of hostile ones. Words of its command
+ * line say what it is:
  *
+ *   crash, poweroff, reboot   ends so after two seconds; the others never end by themselves
  *   idle     does nothing: what remains is what creation and destruction cost
  *   meter    well-behaved: counts a fixed piece of work and says every second how often it was done
  *   spin     runs on all its vcpus, for ever
@@ -16,6 +17,31 @@
  */
 #include "neighbour.h"
 
+static void end(unsigned int reason)
+{
+    struct sched_shutdown s = {.reason = reason};
+
+    sleep_ns(2000000000);
+    for (;;) {
+        hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &s);
+    }
+}
+
+static void end_crash(void)
+{
+    end(SHUTDOWN_crash);
+}
+
+static void end_poweroff(void)
+{
+    end(SHUTDOWN_poweroff);
+}
+
+static void end_reboot(void)
+{
+    end(SHUTDOWN_reboot);
+}
+
 static const struct mode {
     const char *name;
     void (*run)(void);
@@ -25,7 +51,8 @@ static const struct mode {
     {"spin", neighbour_spin, true},        {"events", neighbour_events, true},
     {"grants", neighbour_grants, true},    {"rings", neighbour_rings, false},
     {"devices", neighbour_devices, false}, {"store", neighbour_store, false},
-    {"quota", neighbour_quota, false},
+    {"quota", neighbour_quota, false},     {"crash", end_crash, false},
+    {"poweroff", end_poweroff, false},     {"reboot", end_reboot, false},
 };
 
 void neighbour_idle(void)
