@@ -201,6 +201,26 @@ static void close_loops(struct domain *d)
     free(loops);
 }
 
+/*
+ * While a domain is being built only the hypervisor knows its number, by its UUID. That ends with
+ * the domain, and its nodes in the store are removed after it: the number is written down first, so
+ * that a xend that is killed in between still finds them.
+ */
+static void remember_domid(struct domain *d, int domid)
+{
+    struct error err;
+
+    if (d->rec.phase == PHASE_RUNNING || d->rec.phase == PHASE_STOPPING) {
+        return; /* it was written down when the domain was complete */
+    }
+    domains_lock();
+    d->rec.domid = domid;
+    domains_unlock();
+    if (domain_save(d, &err) != 0) {
+        log_error("%s", err.msg);
+    }
+}
+
 void domain_unbuild(struct session *s, struct domain *d)
 {
     int alive = find_domid(s, d);
@@ -209,6 +229,7 @@ void domain_unbuild(struct session *s, struct domain *d)
     int rc;
 
     if (alive > 0) {
+        remember_domid(d, alive);
         rc = xc_domain_pause(s->xc, (uint32_t)alive); /* so that it does nothing new meanwhile */
         if (rc != 0) {
             log_warn("Domain %d was not paused: %s", alive, xc_error(s->xc));
