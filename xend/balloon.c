@@ -7,6 +7,7 @@
 #include "xend/lib/alloc.h"
 #include "xend/log.h"
 #include "xend/settings.h"
+#include "xend/tree.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,9 +18,9 @@
 
 static int write_target(struct session *s, int domid, uint64_t kib)
 {
-    auto_str path = xprintf("/local/domain/%d/memory/target", domid);
+    auto_str text = xprintf("%" PRIu64, kib);
 
-    return xsc_writef(s->xs, XSC_NO_TX, path, "%" PRIu64, kib);
+    return tree_change(s, domid, "memory/target", text);
 }
 
 static int check_target(struct session *s, struct domain *d, uint64_t mib, uint64_t has_kib,
@@ -88,7 +89,6 @@ int balloon_set_target(struct session *s, struct domain *d, uint64_t mib, struct
 int balloon_set_max(struct session *s, struct domain *d, uint64_t mib, struct error *err)
 {
     struct xc_domain_info info;
-    auto_str path = xprintf("/local/domain/%d/memory/static-max", d->rec.domid);
     int rc = domain_info(s, d, &info);
 
     if (mib == 0 || mib > UINT32_MAX / 1024) {
@@ -105,7 +105,9 @@ int balloon_set_max(struct session *s, struct domain *d, uint64_t mib, struct er
         if (rc != 0) {
             return fail(err, -rc, "The hypervisor does not take the limit: %s", xc_error(s->xc));
         }
-        xsc_writef(s->xs, XSC_NO_TX, path, "%" PRIu64, mib * 1024);
+        auto_str text = xprintf("%" PRIu64, mib * 1024);
+
+        tree_change(s, d->rec.domid, "memory/static-max", text);
     }
     domains_lock();
     d->rec.cfg.maxmem_mb = (uint32_t)mib;

@@ -42,7 +42,6 @@ static bool guest_listens(struct session *s, int domid, const char *reason)
 int life_shutdown(struct session *s, struct domain *d, const char *reason, struct error *err)
 {
     static const char *const reasons[] = {"poweroff", "reboot", "halt"};
-    auto_str path = xprintf("/local/domain/%d/control/shutdown", d->rec.domid);
     struct xc_domain_info info;
     bool known = false;
     int rc;
@@ -71,7 +70,10 @@ int life_shutdown(struct session *s, struct domain *d, const char *reason, struc
         log_warn("%s has not said that it handles %s: it may still be booting.", domain_name(d),
                  reason);
     }
-    rc = xsc_write_str(s->xs, XSC_NO_TX, path, reason);
+    rc = tree_change(s, (int)info.domid, "control/shutdown", reason);
+    if (rc == -ENOENT) {
+        return fail(err, ENOENT, "The domain %s is not running.", domain_name(d));
+    }
     if (rc != 0) {
         return fail(err, -rc, "The store did not take the request: %s.", strerror(-rc));
     }
@@ -151,7 +153,6 @@ int life_rename(struct session *s, struct domain *d, const char *name, struct er
 
 int life_sysrq(struct session *s, struct domain *d, const char *key, struct error *err)
 {
-    auto_str path = xprintf("/local/domain/%d/control/sysrq", d->rec.domid);
     struct xc_domain_info info;
     int rc = running(s, d, &info, err);
 
@@ -161,7 +162,7 @@ int life_sysrq(struct session *s, struct domain *d, const char *key, struct erro
     if (strlen(key) != 1 || !isalnum((unsigned char)key[0])) {
         return fail(err, EINVAL, "A sysrq is one letter or digit: h shows which there are.");
     }
-    rc = xsc_write_str(s->xs, XSC_NO_TX, path, key);
+    rc = tree_change(s, (int)info.domid, "control/sysrq", key);
     return rc ? fail(err, -rc, "The store did not take the key: %s.", strerror(-rc)) : 0;
 }
 

@@ -6,6 +6,7 @@
 #include "xend/lib/alloc.h"
 #include "xend/lib/cpuset.h"
 #include "xend/lib/sxp.h"
+#include "xend/tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -171,9 +172,9 @@ int sched_set_vcpus(struct session *s, struct domain *d, unsigned n, struct erro
                     domain_name(d), max, n);
     }
     for (uint32_t i = 0; rc == 0 && d->rec.domid >= 0 && i < max; i++) {
-        auto_str path = xprintf("/local/domain/%d/cpu/%u/availability", d->rec.domid, i);
+        auto_str name = xprintf("cpu/%u/availability", i);
 
-        rc = xsc_write_str(s->xs, XSC_NO_TX, path, i < n ? "online" : "offline");
+        rc = tree_change(s, d->rec.domid, name, i < n ? "online" : "offline");
     }
     if (rc != 0) {
         return fail(err, -rc, "The store did not take the number of CPUs: %s.", strerror(-rc));

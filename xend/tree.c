@@ -187,6 +187,26 @@ void tree_remove(struct session *s, int domid, const char *uuid)
     remove_path(s, vm);
 }
 
+struct change {
+    const char *home, *path, *value;
+};
+
+static int change_body(struct xsc *xs, uint32_t tx, void *arg)
+{
+    const struct change *c = arg;
+
+    return xsc_exists(xs, tx, c->home) ? xsc_write_str(xs, tx, c->path, c->value) : -ENOENT;
+}
+
+int tree_change(struct session *s, int domid, const char *name, const char *value)
+{
+    auto_str home = xprintf("/local/domain/%d", domid);
+    auto_str path = xprintf("%s/%s", home, name);
+    struct change c = {.home = home, .path = path, .value = value};
+
+    return xsc_transact(s->xs, change_body, &c);
+}
+
 int tree_rename(struct session *s, const struct domain *d, const char *name, struct error *err)
 {
     auto_str in_home = xprintf("/local/domain/%d/name", d->rec.domid);

@@ -19,6 +19,12 @@ int tree_write(struct session *s, const struct domain *d, const struct xc_build_
 /* Remove both, and what backends in Domain 0 have left. Missing nodes are fine. */
 void tree_remove(struct session *s, int domid, const char *uuid);
 
+/*
+ * Write a node below /local/domain/N, if that is there: a domain can end while it is spoken to, and
+ * nothing must be left of it. 0 or -errno; -ENOENT: it is gone.
+ */
+int tree_change(struct session *s, int domid, const char *name, const char *value);
+
 /* Change the name in the two places where it stands. 0 or -errno */
 int tree_rename(struct session *s, const struct domain *d, const char *name, struct error *err);
 

@@ -4,8 +4,26 @@
 struct xencons_interface *domu_console;
 struct xenstore_domain_interface *domu_store;
 
+/*
+ * Where the list of frames is, for who dumps this guest: a frame with the frames of frames of the
+ * frames of the list. One of the second kind is enough for 1 GiB.
+ */
+static void publish_frames(void)
+{
+    unsigned long *first = alloc_page(), *second = alloc_page();
+    unsigned long pages = (start_info->nr_pages + 511) / 512;
+
+    for (unsigned long i = 0; i < pages && i < 512; i++) {
+        second[i] = virt_to_mfn((char *)start_info->mfn_list + i * PAGE_SIZE);
+    }
+    first[0] = virt_to_mfn(second);
+    shared_info->arch.max_pfn = start_info->nr_pages;
+    shared_info->arch.pfn_to_mfn_frame_list_list = virt_to_mfn(first);
+}
+
 void domu_init(void)
 {
+    publish_frames();
     domu_store = mfn_to_virt(start_info->store_mfn);
     domu_console = mfn_to_virt(start_info->console.domU.mfn);
 }
