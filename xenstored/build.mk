@@ -28,10 +28,13 @@ $(B)/tests/xenstored/%.o: xenstored/%.c
 
 XENSTORED_UNIT_OBJ := $(filter-out %/main.o,$(XENSTORED_TEST_OBJ))
 
-$(B)/tests/xenstored_test: tests/unit/xenstored_test.c $(XENSTORED_UNIT_OBJ)
-	$(CC) $(TEST_CFLAGS) $^ -lcmocka -o $@
+XENSTORED_UNIT := $(patsubst %,$(B)/tests/xenstored_%,nodes transactions watches rights log)
 
-UNIT_TESTS += $(B)/tests/xenstored_test
+$(XENSTORED_UNIT): $(B)/tests/xenstored_%: tests/unit/xenstored/%.c tests/unit/xenstored/store.c \
+		tests/unit/xenstored/store.h $(XENSTORED_UNIT_OBJ)
+	$(CC) $(TEST_CFLAGS) $(filter-out %.h,$^) -lcmocka -o $@
+
+UNIT_TESTS += $(XENSTORED_UNIT)
 
 $(B)/tests/xenstored-fake: $(XENSTORED_TEST_OBJ)
 	$(CC) $(TEST_CFLAGS) $^ -o $@
