@@ -30,7 +30,7 @@ struct domain {
     /* What it uses (quota.h). */
     int64_t memory;
     int nodes, watches, outstanding;
-    bool soft_reported, hard_reported;
+    bool soft_reported, hard_reported, nonsense_reported;
     uint64_t last_report_ms;
 
     /* Write rate limit (rate.h). */

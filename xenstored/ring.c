@@ -13,6 +13,8 @@
 #include "xenstored/transport.h"
 #include "xenstored/wire.h"
 
+#include <syslog.h>
+
 #define TURN         8    /* requests of one ring before the next ring's */
 #define THROTTLE_MS  10   /* how often a throttled ring is looked at */
 #define EXPIRE_EVERY 1000 /* milliseconds between two looks for overdue events */
@@ -92,7 +94,10 @@ static bool take(struct conn *c)
     n = fetch(c, cons, prod - cons, &bad);
     complete = !bad && stream_missing(c, &bad) == 0;
     if (bad) {
-        log_msg(4, "domain %u sent a message that is too long", c->id);
+        if (!c->domain->nonsense_reported) {
+            log_msg(LOG_WARNING, "domain %u sent a message that is too long", c->id);
+            c->domain->nonsense_reported = true; /* once: a guest could do it all day */
+        }
         conn_ignore(c, XENSTORE_ERROR_PROTO);
         return false;
     }

@@ -76,6 +76,21 @@ def test_broken(w):
         w.works(1)
 
 
+def test_quiet_log(w):
+    """A guest cannot fill the log by doing the same wrong thing over and over."""
+    bad = w.guests[1]
+    for _ in range(20):
+        bad.send(h.HEADER.pack(h.READ, 1, 0, 4097))
+        bad.kick()
+        wait(lambda: bad.error == PROTO)
+        bad.words[5] = 1
+        bad.kick()
+        wait(lambda: bad.words[5] == 0)
+        bad.data = b''
+    lines = [line for line in w.daemon.read_log().splitlines() if 'too long' in line]
+    assert len(lines) == 1, lines
+
+
 def test_garbage(w):
     """Whatever a guest writes into its ring, the other one is served."""
     bad, rng = w.guests[1], random.Random(3)
@@ -173,6 +188,7 @@ def test_large_messages(w):
 
 TESTS = [('broken rings and new starts', test_broken, []), ('garbage', test_garbage, []),
          ('events that nobody takes', test_lazy_reader, []),
+         ('a log that stays quiet', test_quiet_log, []),
          ('events that are too old', test_event_timeout, ['-w', 'watch-event=1']),
          ('death of guests', test_death, []), ('messages larger than the ring', test_large_messages, [])]
 
