@@ -104,7 +104,11 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 {
     struct request *rq = *state;
 
-    if (rq == NULL) {
+    if (rq == NULL) { /* the headers are there, nothing of the body */
+        if (cls != NULL && !http_authorized(connection)) {
+            return refuse(connection, MHD_HTTP_UNAUTHORIZED,
+                          "Send the secret of xend's tcp_token_file as the password.");
+        }
         *state = xalloc(sizeof(*rq));
         return MHD_YES;
     }
@@ -112,10 +116,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         collect(rq, data, *size);
         *size = 0;
         return MHD_YES;
-    }
-    if (cls != NULL && !http_authorized(connection)) {
-        return refuse(connection, MHD_HTTP_UNAUTHORIZED,
-                      "Send the secret of xend's tcp_token_file as the password.");
     }
     if (MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Origin") != NULL) {
         return refuse(connection, MHD_HTTP_FORBIDDEN, "Web pages may not speak to xend.");

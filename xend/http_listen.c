@@ -80,6 +80,7 @@ static int read_secret(struct error *err)
         return fail(err, EINVAL, "The secret in %s is shorter than %d characters.",
                     settings.tcp_token_file, SECRET_LEAST);
     }
+    free(secret);
     secret = xstrdup(line);
     return 0;
 }
