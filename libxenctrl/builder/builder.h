@@ -14,6 +14,12 @@
 
 #include "libxenctrl/private.h"
 
+/* A little-endian word of a file, wherever it lies. */
+static inline uint32_t xc_le32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 #define XC_WHY_SIZE 256 /* room for the reason why a kernel is refused */
 
 /* Limits on what a kernel may make us do. */

@@ -17,11 +17,6 @@ enum {
     HEADER_END = 0x250,
 };
 
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 static int refuse(char *why, const char *text)
 {
     xc_explain(why, XC_WHY_SIZE, "%s", text);
@@ -44,8 +39,8 @@ int xc_bzimage_payload(const uint8_t *data, size_t size, struct xc_payload *payl
         return refuse(why,
                       "it is a Linux kernel older than 2.6.24, whose bzImage can't be unpacked");
     }
-    offset = (data[SETUP_SECTS] + 1) * 512ull + le32(data + PAYLOAD_OFFSET);
-    length = le32(data + PAYLOAD_LENGTH);
+    offset = (data[SETUP_SECTS] + 1) * 512ull + xc_le32(data + PAYLOAD_OFFSET);
+    length = xc_le32(data + PAYLOAD_LENGTH);
     if (offset > size || length > size - offset) {
         return refuse(why, "it is damaged: the packed kernel lies outside the file (was it "
                            "truncated?)");
@@ -57,7 +52,7 @@ int xc_bzimage_payload(const uint8_t *data, size_t size, struct xc_payload *payl
         .packing = xc_packing_of(data + offset, length),
         .offset = offset,
         .size = length,
-        .unpacked = le32(data + offset + length - 4),
+        .unpacked = xc_le32(data + offset + length - 4),
     };
     if (payload->packing == XC_PLAIN) {
         payload->unpacked = length;

@@ -158,11 +158,6 @@ static int unpack_zstd(const uint8_t *data, size_t size, struct out *out)
     return rc;
 }
 
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 static int unpack_lz4(const uint8_t *data, size_t size, struct out *out)
 {
     uint8_t *block = malloc(LZ4_BLOCK);
@@ -173,7 +168,7 @@ static int unpack_lz4(const uint8_t *data, size_t size, struct out *out)
         return no_memory(out);
     }
     while (rc == 0 && size >= 4) {
-        uint32_t packed = le32(data);
+        uint32_t packed = xc_le32(data);
         int n;
 
         data += 4;

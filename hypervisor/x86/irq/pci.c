@@ -45,22 +45,6 @@ static volatile uint8_t *map_function(struct pci_id id)
     return NULL;
 }
 
-static uint32_t read_port(unsigned int size, uint16_t port)
-{
-    return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
-}
-
-static void write_port(unsigned int size, uint16_t port, uint32_t v)
-{
-    if (size == 1) {
-        outb(port, (uint8_t)v);
-    } else if (size == 2) {
-        outw(port, (uint16_t)v);
-    } else {
-        outl(port, v);
-    }
-}
-
 uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size)
 {
     uint32_t v = ~0u, latched;
@@ -80,7 +64,7 @@ uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size)
     spin_lock_irqsave(&pci_config_lock, flags);
     latched = inl(PCI_ADDRESS);
     outl(PCI_ADDRESS, type1(id, reg));
-    v = read_port(size, (uint16_t)(PCI_DATA + (reg & 3)));
+    v = port_read((uint16_t)(PCI_DATA + (reg & 3)), size);
     outl(PCI_ADDRESS, latched);
     spin_unlock_irqrestore(&pci_config_lock, flags);
     return v;
@@ -110,7 +94,7 @@ void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v
     spin_lock_irqsave(&pci_config_lock, flags);
     latched = inl(PCI_ADDRESS);
     outl(PCI_ADDRESS, type1(id, reg));
-    write_port(size, (uint16_t)(PCI_DATA + (reg & 3)), v);
+    port_write((uint16_t)(PCI_DATA + (reg & 3)), size, v);
     outl(PCI_ADDRESS, latched);
     spin_unlock_irqrestore(&pci_config_lock, flags);
 }
@@ -123,9 +107,9 @@ uint32_t pci_guest_access(uint32_t address, unsigned int offset, unsigned int si
     spin_lock_irqsave(&pci_config_lock, flags);
     outl(PCI_ADDRESS, address);
     if (write) {
-        write_port(size, (uint16_t)(PCI_DATA + (offset & 3)), v);
+        port_write((uint16_t)(PCI_DATA + (offset & 3)), size, v);
     } else {
-        v = read_port(size, (uint16_t)(PCI_DATA + (offset & 3)));
+        v = port_read((uint16_t)(PCI_DATA + (offset & 3)), size);
     }
     spin_unlock_irqrestore(&pci_config_lock, flags);
     return v;

@@ -70,24 +70,6 @@ static bool direct_access(const struct domain *d, unsigned int port, unsigned in
     return rangeset_contains(d->ioport_caps, port, port + bytes - 1);
 }
 
-static uint32_t read_port(unsigned int port, unsigned int bytes)
-{
-    return bytes == 1   ? inb((uint16_t)port)
-           : bytes == 2 ? inw((uint16_t)port)
-                        : inl((uint16_t)port);
-}
-
-static void write_port(unsigned int port, unsigned int bytes, uint32_t value)
-{
-    if (bytes == 1) {
-        outb((uint16_t)port, (uint8_t)value);
-    } else if (bytes == 2) {
-        outw((uint16_t)port, (uint16_t)value);
-    } else {
-        outl((uint16_t)port, value);
-    }
-}
-
 /* Bytes of an access at `port` that one of the port pairs takes at once. */
 static unsigned int pair_bytes(unsigned int port, unsigned int bytes)
 {
@@ -120,7 +102,7 @@ static uint32_t guest_in(const struct domain *d, unsigned int port, unsigned int
     uint32_t value = 0;
 
     if (direct_access(d, port, bytes)) {
-        return read_port(port, bytes);
+        return port_read((uint16_t)port, bytes);
     }
     if (port == PCI_ADDRESS && bytes == 4) {
         return d->arch.pci_cf8;
@@ -138,7 +120,7 @@ static uint32_t guest_in(const struct domain *d, unsigned int port, unsigned int
 static void guest_out(struct domain *d, unsigned int port, unsigned int bytes, uint32_t value)
 {
     if (direct_access(d, port, bytes)) {
-        write_port(port, bytes, value);
+        port_write((uint16_t)port, bytes, value);
         return;
     }
     if (port == PCI_ADDRESS && bytes == 4) {

@@ -20,6 +20,22 @@ DEFINE_PORT_IO(w, uint16_t)
 DEFINE_PORT_IO(l, uint32_t)
 #undef DEFINE_PORT_IO
 
+/* A width of 1, 2 or 4 bytes that is known only now. */
+static inline uint32_t port_read(uint16_t port, unsigned int bytes)
+{
+    return bytes == 1 ? inb(port) : bytes == 2 ? inw(port) : inl(port);
+}
+static inline void port_write(uint16_t port, unsigned int bytes, uint32_t v)
+{
+    if (bytes == 1) {
+        outb(port, (uint8_t)v);
+    } else if (bytes == 2) {
+        outw(port, (uint16_t)v);
+    } else {
+        outl(port, v);
+    }
+}
+
 #define DEFINE_MMIO(suffix, type)                                            \
     static __always_inline type mmio_read##suffix(const volatile void *p)    \
     {                                                                        \
