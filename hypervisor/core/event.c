@@ -194,9 +194,13 @@ static void wake_pollers(struct domain *d, evtchn_port_t port)
 
 void evtchn_set_pending(struct domain *d, struct evtchn *e)
 {
+    struct vcpu *v = d->vcpu[e->notify_vcpu_id];
     bool polled = false;
 
-    d->evtchn.ops->set_pending(d->vcpu[e->notify_vcpu_id], e);
+    if (unlikely(!v)) {
+        return; /* still being built: there is nobody to tell */
+    }
+    d->evtchn.ops->set_pending(v, e);
     for (unsigned int i = 0; i < ARRAY_SIZE(d->evtchn.poll_mask); i++) {
         polled |= READ_ONCE(d->evtchn.poll_mask[i]) != 0;
     }

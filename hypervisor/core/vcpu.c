@@ -83,12 +83,13 @@ int vcpu_reset(struct vcpu *v)
 
     vcpu_pause(v);
     spin_lock(&d->lock);
+    /* Also when it is preempted: half of its state is gone then, it must not run. */
+    set_bit(VPF_DOWN, &v->sched.pause_flags);
+    v->is_initialised = false;
     rc = arch_vcpu_reset(v);
     if (rc == 0) {
-        set_bit(VPF_DOWN, &v->sched.pause_flags);
         clear_bit(v->vcpu_id, d->evtchn.poll_mask);
         v->sched.poll_evtchn = 0;
-        v->is_initialised = false;
         v->nmi_pending = 0;
         clear_bit(VPF_BLOCKED, &v->sched.pause_flags);
     }
@@ -112,7 +113,9 @@ int map_vcpu_info(struct vcpu *v, uint64_t gfn_nr, unsigned int offset)
     mfn_t m;
     int rc;
 
-    if (offset > PAGE_SIZE - sizeof(struct vcpu_info)) {
+    /* Not across pages, and fit for atomic accesses. */
+    if (offset > PAGE_SIZE - sizeof(struct vcpu_info) ||
+        offset % _Alignof(struct vcpu_info) != 0) {
         return -ENXIO;
     }
     if (!mfn_is_none(v->vcpu_info_mfn)) {

@@ -2,7 +2,7 @@
 # is started in Linux's place as Domain 0 (tests/system/guest.py). GUEST_OPTIONS_name: its options there.
 
 GT_B      := $(B)/tests/guests
-GT_LIB    := $(patsubst %,$(GT_B)/lib/%.o,start.S guest trap)
+GT_LIB    := $(patsubst %,$(GT_B)/lib/%.o,start.S guest trap control)
 GT_TESTS  := $(patsubst tests/guests/%.c,%,$(wildcard tests/guests/*.c))
 GT_CFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isystem $(ABI_INC) -Itests/guests/lib \
              -std=gnu11 -O2 -g -ffreestanding -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \

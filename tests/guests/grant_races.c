@@ -9,7 +9,7 @@
 #include "guest.h"
 
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
-#define ROUNDS      500u
+#define ROUNDS      150u
 
 static grant_entry_v1_t *grants;
 static uint64_t *frame, *window, *window2;

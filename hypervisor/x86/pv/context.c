@@ -96,6 +96,14 @@ static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
     return pv_set_gdt(v, c->gdt_frames, (unsigned int)c->gdt_ents);
 }
 
+/* The kernel's table, and for user mode (to be in now) the user's. */
+static bool same_tables(const struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    return mfn_eq(mfn(xen_cr3_to_pfn(c->ctrlreg[3])), v->arch.guest_table) &&
+           ((c->flags & VGCF_in_kernel) ||
+            mfn_eq(mfn(xen_cr3_to_pfn(c->ctrlreg[1])), v->arch.guest_table_user));
+}
+
 static int set_info_guest(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     struct domain *d = v->domain;
@@ -115,7 +123,7 @@ static int set_info_guest(struct vcpu *v, const struct vcpu_guest_context *c)
         if (v->vcpu_id == 0) {
             d->vm_assist |= c->vm_assist & PV_VM_ASSIST_MASK;
         }
-    } else if (!mfn_eq(mfn(xen_cr3_to_pfn(c->ctrlreg[3])), v->arch.guest_table)) {
+    } else if (!same_tables(v, c)) {
         return -EOPNOTSUPP; /* registers may be changed later on, tables may not */
     }
     set_registers(v, c);

@@ -51,6 +51,7 @@ void arch_domain_destroy(struct domain *d)
         return;
     }
     pirq_domain_release(d);
+    pv_forget_domain(d);
     pv_perdomain_destroy(d);
     policy_destroy(d->arch.cpu_policy);
     d->arch.cpu_policy = NULL;

@@ -33,7 +33,9 @@ static int relinquish_types(struct page_info *pg)
         if (rc == 0) {
             put_page(pg);          /* the pin's */
         } else if (rc == -EINTR) { /* nothing done: the pin is as it was */
-            BUG_ON(!page_set_pinned(pg));
+            if (!page_set_pinned(pg)) {
+                put_page_and_type(pg); /* Domain 0 has pinned it meanwhile: one pin is enough */
+            }
             return -ERESTART;
         } else {
             /* PGT_PARTIAL has its own general reference now. */

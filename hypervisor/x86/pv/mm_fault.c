@@ -79,10 +79,10 @@ static bool is_spurious(unsigned long cr2, struct cpu_user_regs *regs)
     if (regs->error_code & PF_RESERVED) {
         return false;
     }
-    /* Supervisor accesses to a guest's pages are never right but by guest_access (AC set), and a
-     * fetch never is. */
+    /* Supervisor accesses to a guest's pages are never right but by guest_access (AC set where
+     * SMAP is on), and a fetch never is. */
     if (!(regs->error_code & PF_USER) &&
-        ((regs->error_code & PF_FETCH) || !(regs->rflags & X86_EFLAGS_AC))) {
+        ((regs->error_code & PF_FETCH) || (cpu_has(X86_SMAP) && !(regs->rflags & X86_EFLAGS_AC)))) {
         return false;
     }
     flags = local_irq_save();

@@ -34,6 +34,9 @@ void pv_deliver_bounce(struct vcpu *v);
 /* The data segment selectors that are loaded. */
 void read_selectors(struct cpu_user_regs *regs);
 
+/* switch.c: d goes; another domain at its address is another domain (branch predictors). */
+void pv_forget_domain(const struct domain *d);
+
 /* iret.c: a fault of the IRETQ that enters guests. */
 void pv_iret_fault(struct cpu_user_regs *regs, unsigned long cr2) __noreturn;
 

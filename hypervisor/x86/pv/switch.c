@@ -21,6 +21,17 @@
 static DEFINE_PER_CPU(struct domain *, last_domain); /* never dereferenced */
 static DEFINE_PER_CPU(bool, cpuid_faults);
 
+void pv_forget_domain(const struct domain *d)
+{
+    unsigned int cpu;
+
+    for_each_online_cpu (cpu) {
+        if (per_cpu(last_domain, cpu) == d) {
+            per_cpu(last_domain, cpu) = NULL;
+        }
+    }
+}
+
 /* GS of the mode that v is in is the loaded one. */
 static void save_bases(struct vcpu *v)
 {
