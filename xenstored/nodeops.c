@@ -34,12 +34,14 @@ struct node *nodeops_get(struct conn *c, const struct path *p, unsigned rights, 
     int rc;
 
     /* What is in the tree has a valid name. */
-    if ((p->len > (uint32_t)quota.path_max || !tree_get(p)) &&
-        !path_is_valid(p->s, p->len, (size_t)quota.path_max)) {
+    n = p->len <= (uint32_t)quota.path_max ? tree_get(p) : NULL;
+    if (!n && !path_is_valid(p->s, p->len, (size_t)quota.path_max)) {
         *error = -EINVAL;
         return NULL;
     }
-    n = view_read(c, p, error);
+    if (!n || (c && c->tx)) {
+        n = view_read(c, p, error);
+    }
     if (n) {
         if ((perm_of_node(c, n) & rights) == rights) {
             return n;
