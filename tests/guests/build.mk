@@ -25,6 +25,8 @@ $(GT_B)/%: $(GT_B)/%.o $(GT_LIB) $(GT_B)/guest.lds
 # One processor: every yield is a switch.
 GUEST_OPTIONS_context_switch := vcpus=1:hv=dom0_max_vcpus=3
 GUEST_OPTIONS_hypercall_fuzz := timeout=170
+# Of two processors one is another domain's.
+GUEST_OPTIONS_stale_grant := hv=dom0_max_vcpus=1+dom0_vcpus_pin
 
 GUEST_TESTS += $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
 
