@@ -10,8 +10,8 @@ ALL                 += $(B)/bin/network-bridge
 INSTALL             += $(B)/bin/network-bridge:/etc/xen/scripts/network-bridge
 
 # What network-bridge needs: plans, and nothing of xend but its library of values.
-NETWORK_CORE := address bridge_facts bridge_mode bridge_options change change_records change_text journal link \
-                netlink net_record net_record_text plan probe probe_packet sysctl transaction
+NETWORK_CORE := address bridge_facts bridge_mode bridge_options change change_records change_text journal \
+                link link_names netlink net_record net_record_text plan probe probe_packet sysctl transaction
 
 $(NETWORK_PROGRAM_OBJ): $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -60,9 +60,11 @@ void change_reverse(struct change *c);
 int change_do(struct netlink *nl, const struct change *c, bool forwards, uint32_t age,
               struct error *err);
 
-/* "eth0: renamed from eth0 to peth0" and the like, for one who reads a plan; the caller frees it.
+/*
+ * "eth0 is renamed to peth0" and the like, for one who reads a plan; the caller frees it. Changes
+ * are described in their order: names that they give are kept in `names`.
  */
-char *change_describe(struct netlink *nl, const struct change *c);
+char *change_describe(struct link_names *names, const struct change *c);
 
 /* As a value for the journal, and back. 0 or -EINVAL with the sentence. */
 struct value *change_write(const struct change *c);

@@ -27,7 +27,7 @@ char *change_setting_path(const struct change *c, const char *name)
                : xstrdup(c->setting);
 }
 
-static char *describe_records(struct netlink *nl, const char *text)
+static char *describe_records(const struct link_names *names, const char *text)
 {
     auto_records rs = {NULL, 0};
     char *line = xstrdup("");
@@ -37,7 +37,7 @@ static char *describe_records(struct netlink *nl, const char *text)
         return line;
     }
     for (size_t i = 0; i < rs.count; i++) {
-        auto_str one = net_record_describe(nl, &rs.list[i]);
+        auto_str one = net_record_describe(names, &rs.list[i]);
         char *longer = xprintf("%s%s%s", line, i ? "; " : "", one);
 
         free(line);
@@ -46,56 +46,71 @@ static char *describe_records(struct netlink *nl, const char *text)
     return line;
 }
 
-static char *describe_link(const char *before, const char *after)
+static char *describe_link(struct link_names *names, const struct change *c)
 {
-    const char *spec = after ? after : before ? before : "? ?";
+    const char *spec = c->after ? c->after : c->before ? c->before : "? ?";
     char kind[16] = "", name[IFNAMSIZ] = "", mac[18] = "", peer[IFNAMSIZ] = "";
+    int peer_index = 0;
 
-    sscanf(spec, "%15s %15s %17s %15s", kind, name, mac, peer);
+    if (sscanf(spec, "%15s %15s %17s %15s %d", kind, name, mac, peer, &peer_index) == 5) {
+        link_names_set(names, peer_index, peer);
+    }
+    link_names_set(names, c->link, name);
     return xprintf("%s %s%s%s is %s", kind, name, peer[0] ? " and " : "", peer,
-                   after ? "made" : "deleted");
+                   c->after ? "made" : "deleted");
 }
 
-char *change_describe(struct netlink *nl, const struct change *c)
+static char *describe_name(struct link_names *names, const struct change *c)
 {
-    const char *before = c->before ? c->before : "?", *after = c->after ? c->after : "?";
-    struct link link, master;
-    bool yes = strtol(after, NULL, 10) != 0;
+    link_names_set(names, c->link, c->after);
+    return xprintf("%s is renamed to %s", c->before, c->after);
+}
+
+static char *describe_setting(const char *name, const struct change *c)
+{
+    auto_str path = change_setting_path(c, name);
+
+    return xprintf("net/%s is set to %s (was %s)", path, c->after, c->before);
+}
+
+static char *describe_value(const char *name, const struct change *c)
+{
+    bool was = c->before != NULL && c->before[0] != '\0';
+
+    return xprintf("%s: %s is set to %s%s%s%s", name, kinds[c->kind], c->after, was ? " (was " : "",
+                   was ? c->before : "", was ? ")" : "");
+}
+
+char *change_describe(struct link_names *names, const struct change *c)
+{
+    auto_str name = xstrdup(c->link ? link_names_get(names, c->link) : "");
+    auto_str list = NULL;
+    bool yes = c->after != NULL && strtol(c->after, NULL, 10) != 0;
 
     if (c->kind == CHANGE_LINK) {
-        return describe_link(c->before, c->after);
+        return describe_link(names, c);
     }
-    if (c->link == 0) {
-        link.name[0] = '\0';
-    } else if (link_get(nl, c->link, &link, NULL) != 0) {
-        snprintf(link.name, sizeof(link.name), "(new %d)", c->link);
+    if (c->after == NULL) {
+        return xstrdup("(what the way back needs is kept)");
     }
     switch (c->kind) {
     case CHANGE_NAME:
-        return xprintf("%s is renamed to %s", before, after);
+        return describe_name(names, c);
     case CHANGE_UP:
-        return xprintf("%s is %s", link.name, yes ? "brought up" : "taken down");
+        return xprintf("%s is %s", name, yes ? "brought up" : "taken down");
     case CHANGE_ARP:
-        return xprintf("%s: ARP is turned %s", link.name, yes ? "on" : "off");
+        return xprintf("%s: ARP is turned %s", name, yes ? "on" : "off");
     case CHANGE_MASTER:
-        if (!yes) {
-            return xprintf("%s is taken from its bridge", link.name);
-        }
-        return link_get(nl, atoi(after), &master, NULL) == 0
-                   ? xprintf("%s is put on %s", link.name, master.name)
-                   : xprintf("%s is put on the new bridge", link.name);
-    case CHANGE_SETTING: {
-        auto_str path = change_setting_path(c, link.name);
-
-        return xprintf("net/%s is set to %s (was %s)", path, after, before);
-    }
+        return yes ? xprintf("%s is put on %s", name, link_names_get(names, atoi(c->after)))
+                   : xprintf("%s is taken from its bridge", name);
+    case CHANGE_SETTING:
+        return describe_setting(name, c);
     case CHANGE_ADDRESSES:
-    case CHANGE_RECORDS: {
-        auto_str list = describe_records(nl, c->after);
-
-        return c->after == NULL ? xstrdup("nothing (only on the way back)")
-                                : xprintf("restored: %s", list);
-    }
+        list = describe_records(names, c->after);
+        return xprintf("addresses of %s: %s", name, list);
+    case CHANGE_RECORDS:
+        list = describe_records(names, c->after);
+        return xprintf("restored: %s", list);
     case CHANGE_ALIAS:
     case CHANGE_MAC:
     case CHANGE_MTU:
@@ -104,7 +119,7 @@ char *change_describe(struct netlink *nl, const struct change *c)
     case CHANGE_KINDS:
         break;
     }
-    return xprintf("%s: %s is set to %s (was %s)", link.name, kinds[c->kind], after, before);
+    return describe_value(name, c);
 }
 
 struct value *change_write(const struct change *c)

@@ -426,6 +426,24 @@ static void set_nodad(struct net_record *copy)
     memcpy(nla_data(attr), &flags, sizeof(flags));
 }
 
+/* Send it; the sentence of a failure tells what it is. */
+static int send_named(struct netlink *nl, struct nl_msg *msg, const struct net_record *r,
+                      const char *what, struct error *err)
+{
+    struct error inner = {0};
+    int rc = netlink_request(nl, msg, &inner, "%s", what);
+
+    if (rc != 0) {
+        auto_link_names names = {NULL, 0};
+        auto_str name = NULL;
+
+        link_names_take(nl, &names);
+        name = net_record_describe(&names, r);
+        fail(err, -rc, "The %s %s", name, inner.msg);
+    }
+    return rc;
+}
+
 static int put_address6(struct netlink *nl, const struct net_record *r, struct error *err)
 {
     auto_records copies = {NULL, 0};
@@ -433,11 +451,11 @@ static int put_address6(struct netlink *nl, const struct net_record *r, struct e
 
     records_add(&copies, r);
     set_nodad(&copies.list[0]);
-    rc = netlink_request(nl, message_of(&copies.list[0], RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL),
-                         err, "An IPv6 address cannot be added");
+    rc = send_named(nl, message_of(&copies.list[0], RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL), r,
+                    "cannot be added", err);
     if (rc == 0) { /* it is usable: now it gets the flags that it had */
-        rc = netlink_request(nl, message_of(r, RTM_NEWADDR, NLM_F_REPLACE), err,
-                             "An IPv6 address cannot get its flags back");
+        rc = send_named(nl, message_of(r, RTM_NEWADDR, NLM_F_REPLACE), r, "cannot get its flags",
+                        err);
     }
     return rc;
 }
@@ -445,7 +463,6 @@ static int put_address6(struct netlink *nl, const struct net_record *r, struct e
 int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age, struct error *err)
 {
     auto_records copies = {NULL, 0};
-    auto_str what = NULL;
     int flags = NLM_F_CREATE | (r->type == RTM_NEWROUTE  ? NLM_F_APPEND
                                 : r->type == RTM_NEWADDR ? NLM_F_EXCL
                                                          : NLM_F_REPLACE);
@@ -455,14 +472,10 @@ int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age,
     if (r->type == RTM_NEWADDR && net_record_family(r) == AF_INET6) {
         return put_address6(nl, &copies.list[0], err);
     }
-    what = net_record_describe(nl, r);
-    return netlink_request(nl, message_of(&copies.list[0], r->type, flags), err,
-                           "What was there cannot be added: %s", what);
+    return send_named(nl, message_of(&copies.list[0], r->type, flags), r, "cannot be added", err);
 }
 
 int net_record_remove(struct netlink *nl, const struct net_record *r, struct error *err)
 {
-    auto_str what = net_record_describe(nl, r);
-
-    return netlink_request(nl, message_of(r, r->type + 1, 0), err, "%s cannot be removed", what);
+    return send_named(nl, message_of(r, r->type + 1, 0), r, "cannot be removed", err);
 }

@@ -13,6 +13,7 @@
 #define NETWORK_NET_RECORD_H
 
 #include "network/address.h"
+#include "network/link_names.h"
 
 struct net_record {
     uint16_t type; /* RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH */
@@ -58,7 +59,7 @@ int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age,
 int net_record_remove(struct netlink *nl, const struct net_record *r, struct error *err);
 
 /* "192.0.2.7/24 on eth0", "route to 10.0.0.0/8 via 192.0.2.1 on eth0, metric 100, table 7" */
-char *net_record_describe(struct netlink *nl, const struct net_record *r);
+char *net_record_describe(const struct link_names *names, const struct net_record *r);
 
 /* Words separated by blanks; the caller frees it. */
 char *records_write(const struct records *rs);

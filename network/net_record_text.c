@@ -3,7 +3,6 @@
  */
 #include "network/net_record.h"
 
-#include "network/link.h"
 #include "xend/lib/alloc.h"
 
 #include <errno.h>
@@ -83,14 +82,6 @@ int records_read(const char *text, struct records *rs)
     return rc;
 }
 
-static const char *link_name(struct netlink *nl, uint32_t index, struct link *link)
-{
-    if (link_get(nl, (int)index, link, NULL) != 0) {
-        snprintf(link->name, sizeof(link->name), "number %u", index);
-    }
-    return link->name;
-}
-
 static void take(struct address *a, int family, const struct nlattr *attr)
 {
     memset(a, 0, sizeof(*a));
@@ -101,13 +92,12 @@ static void take(struct address *a, int family, const struct nlattr *attr)
     }
 }
 
-static char *describe_route(struct netlink *nl, const struct net_record *r)
+static char *describe_route(const struct link_names *names, const struct net_record *r)
 {
     const struct rtmsg *fixed = (const struct rtmsg *)(const void *)r->body;
     struct nlattr *attr[RTA_MAX + 1];
     char to_text[ADDRESS_TEXT], via_text[ADDRESS_TEXT + 8] = "", on[64] = "", rest[64] = "";
     struct address to, via;
-    struct link link;
     uint32_t table;
 
     if (nla_parse(attr, RTA_MAX, (struct nlattr *)(void *)(r->body + NLMSG_ALIGN(sizeof(*fixed))),
@@ -124,7 +114,7 @@ static char *describe_route(struct netlink *nl, const struct net_record *r)
         snprintf(via_text, sizeof(via_text), " via %s", address_format(&via, text));
     }
     if (attr[RTA_OIF] != NULL) {
-        snprintf(on, sizeof(on), " on %s", link_name(nl, nla_get_u32(attr[RTA_OIF]), &link));
+        snprintf(on, sizeof(on), " on %s", link_names_get(names, (int)nla_get_u32(attr[RTA_OIF])));
     } else if (attr[RTA_MULTIPATH] != NULL) {
         snprintf(on, sizeof(on), " over several ways");
     }
@@ -144,23 +134,22 @@ static char *describe_route(struct netlink *nl, const struct net_record *r)
                    via_text, on, rest);
 }
 
-char *net_record_describe(struct netlink *nl, const struct net_record *r)
+char *net_record_describe(const struct link_names *names, const struct net_record *r)
 {
     const struct ifaddrmsg *address = (const struct ifaddrmsg *)(const void *)r->body;
     const struct ndmsg *neighbour = (const struct ndmsg *)(const void *)r->body;
     char text[ADDRESS_TEXT];
     struct address a;
-    struct link link;
 
     net_record_address(r, &a);
     if (r->type == RTM_NEWADDR) {
         a.prefix = address->ifa_prefixlen;
         return xprintf("address %s on %s", address_format(&a, text),
-                       link_name(nl, address->ifa_index, &link));
+                       link_names_get(names, (int)address->ifa_index));
     }
     if (r->type == RTM_NEWNEIGH) {
         return xprintf("neighbour %s on %s", address_format(&a, text),
-                       link_name(nl, (uint32_t)neighbour->ndm_ifindex, &link));
+                       link_names_get(names, neighbour->ndm_ifindex));
     }
-    return describe_route(nl, r);
+    return describe_route(names, r);
 }

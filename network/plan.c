@@ -74,21 +74,22 @@ void plan_finish(struct plan *plan)
     memset(plan, 0, sizeof(*plan));
 }
 
-static struct value *write_step(const struct step *step, struct netlink *nl)
+static struct value *write_step(const struct step *step, struct link_names *names)
 {
     struct value *v = value_dict(), *changes = value_list(), *details = value_list();
 
     for (size_t i = 0; i < step->changes.count; i++) {
         list_add(changes, change_write(&step->changes.list[i]));
-        if (nl != NULL) {
-            list_add(details, value_take(change_describe(nl, &step->changes.list[i])));
+        /* What is only made sure of is not worth a sentence. */
+        if (names != NULL && !str_eq(step->changes.list[i].before, step->changes.list[i].after)) {
+            list_add(details, value_take(change_describe(names, &step->changes.list[i])));
         }
     }
     dict_set(v, "number", value_int(step->number));
     dict_set(v, "text", value_string(step->text));
     dict_set(v, "back", value_string(step->back));
     dict_set(v, "changes", changes);
-    if (nl != NULL) {
+    if (names != NULL) {
         dict_set(v, "details", details);
     } else {
         value_free(details);
@@ -99,14 +100,18 @@ static struct value *write_step(const struct step *step, struct netlink *nl)
 struct value *plan_write(const struct plan *plan, struct netlink *nl)
 {
     struct value *v = value_dict(), *steps = value_list();
+    auto_link_names names = {NULL, 0};
     char *asked = probe_describe(&plan->probe);
 
+    if (nl != NULL) {
+        link_names_take(nl, &names);
+    }
     dict_set(v, "title", value_string(plan->title));
     dict_set(v, "made", value_int(plan->made));
     dict_set(v, "probe", probe_write(&plan->probe));
     dict_set(v, "asked", value_take(asked));
     for (size_t i = 0; i < plan->count; i++) {
-        list_add(steps, write_step(&plan->steps[i], nl));
+        list_add(steps, write_step(&plan->steps[i], nl ? &names : NULL));
     }
     dict_set(v, "steps", steps);
     return v;
