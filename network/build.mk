@@ -39,6 +39,12 @@ $(B)/tests/network-bridge: $(B)/tests/xend/tests/unit/network/network_bridge_kil
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $^ $(NETWORK_LIBS)
 
+# The same without sanitizers, for Domain 0 (tests/system/long_networks_dom0.py).
+$(B)/tests/network-bridge-plain: tests/unit/network/network_bridge_killed.c \
+    $(B)/network/program/network_bridge.o $(NETWORK_CORE:%=$(B)/network/%.o) $(B)/libxend.a
+	@mkdir -p $(@D)
+	$(CC) $(TOOL_CFLAGS) -I/usr/include/libnl3 -o $@ $^ $(NETWORK_LIBS)
+
 NETWORK_PYTHON_UNIT := tests/unit/network/bridge_mode.py tests/unit/network/bridge_mode_killed.py
 $(NETWORK_PYTHON_UNIT): $(B)/tests/network-bridge ;
 UNIT_TESTS += $(NETWORK_PYTHON_UNIT)
