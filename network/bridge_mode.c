@@ -383,7 +383,7 @@ int bridge_plan(struct netlink *nl, const struct bridge_options *options, bool s
                 struct plan *plan, struct bridge_names *names, enum bridge_state *state,
                 struct error *err)
 {
-    auto_facts f = {.count = 0};
+    auto_facts f = {0};
     int rc = facts_look(nl, options, &f, err);
 
     memset(plan, 0, sizeof(*plan));
