@@ -66,19 +66,30 @@ def watchdog_rolls_back_and_dies():
         assert os.path.exists(mark) == (dog_point == 1000), "the watchdog did not die at its point %d" % dog_point
 
 
+def kill_watchdog(lab, process):
+    """And wait until it is really dead: a busy machine may take longer for that than the program for its next steps."""
+    dog = children(process.pid)[0]
+    os.kill(dog, signal.SIGKILL)
+
+    def is_dead():
+        with open("/proc/%d/stat" % dog) as f:
+            return f.read().rpartition(")")[2].split()[0] == "Z"
+    lab.wait_for(is_dead, 10)
+
+
 @cases.add("the watchdog is killed before the program: it gets a successor")
 def watchdog_dies():
     lab = fresh()
     opened = lab.connect("10.0.0.2")
     before = lab.state()
     process = stopped_at(20)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    kill_watchdog(lab, process)
     go_on(process)
     assert process.returncode == 0, process.stdout.read().decode()
     assert lab.talks(opened)
     run("stop")
     process = stopped_at(20)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
+    kill_watchdog(lab, process)
     for _ in range(12):     # until the next step has begun
         os.kill(process.pid, signal.SIGCONT)
         os.waitpid(process.pid, os.WUNTRACED)
