@@ -81,6 +81,9 @@ int balloon_set_target(struct session *s, struct domain *d, uint64_t mib, struct
         return fail(err, -rc, "The store did not take the target: %s.", strerror(-rc));
     }
     domains_lock();
+    if (d->rec.cfg.maxmem_mb == 0) { /* "as memory" meant what that was before */
+        d->rec.cfg.maxmem_mb = d->rec.cfg.memory_mb;
+    }
     d->rec.cfg.memory_mb = (uint32_t)mib;
     domains_unlock();
     return domain_save(d, err);

@@ -303,6 +303,33 @@ static void test_pause_rename(void **state)
     assert_clean();
 }
 
+/* A configuration from an API client, without what the file parser fills in. */
+static struct value *without(struct value *sxp, const char *key)
+{
+    for (size_t i = 1; i < sxp->count; i++) {
+        if (strcmp(sxp_name(sxp->items[i]), key) == 0) {
+            value_free(sxp->items[i]);
+            memmove(&sxp->items[i], &sxp->items[i + 1],
+                    (sxp->count - i - 1) * sizeof(sxp->items[0]));
+            sxp->count--;
+            break;
+        }
+    }
+    return sxp;
+}
+
+/* Without maxmem the memory at the start is the most, also after the guest has shrunk. */
+static void test_memory_without_maximum(void **state)
+{
+    env_do("xend.domain.create",
+           env_args("v", without(env_config("name='v'\nmemory=64"), "maxmem")));
+    env_do("xend.domain.setMemoryTarget", env_args("si", "v", 50));
+    env_do("xend.domain.setMemoryTarget", env_args("si", "v", 64));
+    env_fails(EINVAL, "at most 64", "xend.domain.setMemoryTarget", env_args("si", "v", 65));
+    destroy("v");
+    assert_clean();
+}
+
 static void test_memory_cpus(void **state)
 {
     int domid = start("name='v'\nmemory=64\nmaxmem=128\nvcpus=1\nmaxvcpus=2");
@@ -515,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_crash_actions),
         cmocka_unit_test(test_crash_loop_ends),
         cmocka_unit_test(test_pause_rename),
+        cmocka_unit_test(test_memory_without_maximum),
         cmocka_unit_test(test_memory_cpus),
         cmocka_unit_test(test_hotplug),
         cmocka_unit_test(test_unwilling_guest),
