@@ -120,6 +120,7 @@ class Machine:
         self.position = 0           # how much of the log expect() has consumed
         self.process = None
         self.scripts = 0
+        self.shell = "bash" if image == "debian" else "sh"      # what run() gives its scripts to
         self.started = 0.0
         self.work = tempfile.mkdtemp(prefix="hospes-vm-")
         self.share = share or os.path.join(self.work, "share")
@@ -322,9 +323,8 @@ class Machine:
             with open(base + ".sh", "w") as f:
                 f.write(command + "\n")
             inside = "/mnt/host/." + token
-            shell = "bash" if self.image == "debian" else "sh"
             self.type("%s %s.sh >%s.out 2>&1 </dev/null; echo %s'-ends' $?\n" %
-                      (shell, inside, inside, token))
+                      (self.shell, inside, inside, token))
             match = self.expect(token + r"-ends (\d+)", timeout)
             with open(base + ".out", errors="replace") as f:
                 output = f.read()

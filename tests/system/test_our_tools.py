@@ -1,0 +1,11 @@
+#!/usr/bin/env python3
+"""Our toolstack on build/hospes: the cases of our_tools.py. TAP."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import our_tools  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(our_tools.main("hospes"))
