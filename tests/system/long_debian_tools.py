@@ -66,8 +66,9 @@ def create():
     machine.expect(r"domu login: ", 240)
     machine.type("root\n")
     machine.expect(r"root@domu:\S*# ", 60)
-    machine.type("ip addr add 192.168.77.2/24 dev eth0; ip link set eth0 up; "
-                 "lsblk -n | grep -c xvda; nproc; echo guest-'ready'\n")
+    # networkd would take away again an address that it has not given.
+    machine.type("systemctl stop systemd-networkd.socket systemd-networkd; "
+                 "ip addr add 192.168.77.2/24 dev eth0; ip link set eth0 up; lsblk -n | grep -c xvda; nproc; echo guest-'ready'\n")
     match = machine.expect(r"1\s+2\s+guest-ready", 60)
     assert match
     machine.type("\x1d")
