@@ -121,6 +121,12 @@ static void keep_upper_macs(struct work *w)
     }
 }
 
+/* Other names for settings in milliseconds; the kernel complains of who uses them. */
+static bool is_deprecated(const char *setting)
+{
+    return strcmp(setting, "base_reachable_time") == 0 || strcmp(setting, "retrans_time") == 0;
+}
+
 /*
  * Settings of Domain 0's interface that differ from those of a new one. (Outside of the first
  * network namespace the kernel does not show all of the latter.)
@@ -140,7 +146,7 @@ static void copy_settings_of(struct work *w, const char *group)
 
         /* The MTU has its own change; what can't be read was never set. */
         if (entry->d_name[0] != '.' && strcmp(entry->d_name, "mtu") != 0 &&
-            strcmp(entry->d_name, "mc_forwarding") != 0 &&
+            strcmp(entry->d_name, "mc_forwarding") != 0 && !is_deprecated(entry->d_name) &&
             sysctl_get(now_path, now, sizeof(now), NULL) == 0) {
             bool known = sysctl_get(new_path, new, sizeof(new), NULL) == 0;
 

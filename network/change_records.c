@@ -149,6 +149,9 @@ static int have_other(struct netlink *nl, const struct records *now, const struc
     if (records_have(now, r)) {
         return 0;
     }
+    if (net_record_advertised(r)) {
+        return net_record_put_meanwhile(nl, r, err);
+    }
     rc = net_record_put(nl, r, age, err);
     *done = *done || rc == 0;
     return rc == -EEXIST ? 0 : rc;

@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRIES 10
+#define TRIES       10
+#define MEANWHILE_S 60 /* how long a router may take to advertise itself again */
 
 /* What a program may set on an address; the kernel finds out the rest. */
 #define ADDRESS_FLAGS                                                               \
@@ -473,6 +474,37 @@ int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age,
         return put_address6(nl, &copies.list[0], err);
     }
     return send_named(nl, message_of(&copies.list[0], r->type, flags), r, "cannot be added", err);
+}
+
+bool net_record_advertised(const struct net_record *r)
+{
+    return r->type == RTM_NEWROUTE && net_record_family(r) == AF_INET6 &&
+           r->body[offsetof(struct rtmsg, rtm_protocol)] == RTPROT_RA &&
+           r->body[offsetof(struct rtmsg, rtm_dst_len)] == 0;
+}
+
+int net_record_put_meanwhile(struct netlink *nl, const struct net_record *r, struct error *err)
+{
+    struct nlattr *metric = find_attr(r, RTA_PRIORITY), *attr;
+    uint32_t worse = (metric ? nla_get_u32(metric) : 1024) + 1;
+    struct rtmsg fixed;
+    struct nl_msg *msg;
+    int left;
+
+    memcpy(&fixed, r->body, sizeof(fixed));
+    fixed.rtm_protocol = RTPROT_BOOT;
+    msg = netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &fixed, sizeof(fixed));
+    for (attr = first_attr(r, &left); msg != NULL && nla_ok(attr, left);
+         attr = nla_next(attr, &left)) {
+        if (nla_type(attr) != RTA_PRIORITY && nla_type(attr) != RTA_EXPIRES) {
+            nla_put(msg, nla_type(attr), nla_len(attr), nla_data(attr));
+        }
+    }
+    if (msg != NULL) {
+        nla_put_u32(msg, RTA_PRIORITY, worse);
+        nla_put_u32(msg, RTA_EXPIRES, MEANWHILE_S);
+    }
+    return send_named(nl, msg, r, "cannot be added for the meantime", err);
 }
 
 int net_record_remove(struct netlink *nl, const struct net_record *r, struct error *err)

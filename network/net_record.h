@@ -56,6 +56,13 @@ bool net_record_gateway(const struct net_record *r, struct address *gateway);
  * -EEXIST: it is there.
  */
 int net_record_put(struct netlink *nl, const struct net_record *r, uint32_t age, struct error *err);
+/*
+ * A default route that a router advertised is the kernel's, which asks the routers again whenever a
+ * link comes up and would take one of ours for a stranger's. Until they answer, this one serves:
+ * one worse, and for a minute only. False: it is no such route.
+ */
+bool net_record_advertised(const struct net_record *r);
+int net_record_put_meanwhile(struct netlink *nl, const struct net_record *r, struct error *err);
 int net_record_remove(struct netlink *nl, const struct net_record *r, struct error *err);
 
 /* "192.0.2.7/24 on eth0", "route to 10.0.0.0/8 via 192.0.2.1 on eth0, metric 100, table 7" */

@@ -260,6 +260,20 @@ def lifetimes():
         assert "nodad" in found["fd04::2"] and not found["10.0.0.2"].get("dynamic")
 
 
+@cases.add("a default route that a router advertised is left to the kernel; a copy serves meanwhile, for a minute")
+def advertised():
+    fresh()
+    lab.ip("-6", "route", "del", "default")
+    lab.ip("-6", "route", "add", "default", "via", "fd00::1", "dev", "eth0", "proto", "ra", "metric", "512", "expires", "900")
+    for word in ("start", "stop"):
+        run(word)
+        found, = [r for r in lab.ip_json("-6", "route", "show") if r["dst"] == "default"]
+        assert found["gateway"] == "fd00::1" and found["metric"] == 513 and 0 < found["expires"] <= 60, found
+        if word == "start":
+            lab.ip("-6", "route", "add", "default", "via", "fd00::1", "dev", "eth0", "proto", "ra", "metric", "512", "expires", "900")
+            lab.ip("-6", "route", "del", "default", "metric", "513")
+
+
 @cases.add("starting twice and stopping twice change nothing; plan and status say so")
 def twice():
     fresh()
