@@ -131,5 +131,13 @@ int bridge_online(struct net_card *card, struct error *err)
 
 void bridge_offline(const struct net_card *card)
 {
-    card_unguard(card);
+    unsigned guards = standard_guards;
+
+    /* Nothing to ask the packet filter for where there never was a guard: most cards. */
+    if (card->vif->antispoof != NULL && vif_guards(card->vif->antispoof, &guards, NULL) != 0) {
+        guards = VIF_GUARD_ALL;
+    }
+    if (guards != 0) {
+        card_unguard(card);
+    }
 }
