@@ -15,7 +15,7 @@ HV_CPPFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isyst
                -Ihypervisor/include -Ihypervisor/x86/include -D__XEN_TOOLS__ -DHOSPES $(if $(DEBUG),-DCONFIG_DEBUG)
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
              -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none \
-             -fno-omit-frame-pointer -fno-jump-tables -fno-common -mcmodel=small $(WARNINGS) -MMD -MP
+             -fomit-frame-pointer -fno-jump-tables -fno-common -mcmodel=small $(WARNINGS) -MMD -MP
 HV_PICFIX := -include hypervisor/include/hospes/visibility.h
 
 $(B)/hypervisor/%.o: hypervisor/%.c

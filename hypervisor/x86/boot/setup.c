@@ -10,7 +10,9 @@
 #include <hospes/param.h>
 #include <hospes/sched.h>
 #include <hospes/timer.h>
+
 #include <arch/acpi.h>
+#include <arch/alternative.h>
 #include <arch/apic.h>
 #include <arch/boot.h>
 #include <arch/console.h>
@@ -171,6 +173,7 @@ void __init start_kernel(uint32_t magic, uint32_t info)
         panic("Not started by a multiboot loader (magic %#x)", magic);
     }
     cpu_features_init();
+    alternatives_apply();
     cpu_features_enable(0);
     memory_init();
     cpu_init_tables(0);

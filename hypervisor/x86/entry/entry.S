@@ -6,6 +6,7 @@
  * Read first: arch/traps.h, arch/percpu.h. Then x86/pv/traps.c and x86/pv/exit.c.
  */
 #include <arch/layout.h>
+#include <arch/alternative.h>
 #include <arch/extable.h>
 #include <arch/spec_ctrl.h>
 #include "offsets.h"
@@ -41,12 +42,10 @@
         xor     %r13d, %r13d
         xor     %r14d, %r14d
         xor     %r15d, %r15d
-        cmpb    $0, entry_clac(%rip)
-        je      .Lno_clac\@
-        clac
-.Lno_clac\@:
-        testb   $SPEC_IBRS_ENTRY, spec_ctrl_flags(%rip)
-        jz      .Lno_ibrs\@
+.Lclac\@:
+        .byte   NOP3_BYTES
+        ALTERNATIVE .Lclac\@, ALT_SMAP, 3, CLAC_BYTES
+        JUMP_UNLESS ALT_IBRS_ENTRY, .Lno_ibrs\@
         mov     $MSR_SPEC_CTRL_, %ecx
         mov     spec_ctrl_value(%rip), %eax
         xor     %edx, %edx

@@ -9,7 +9,6 @@
 #include <arch/msr.h>
 #include <arch/traps.h>
 
-uint8_t entry_clac __read_mostly;
 unsigned long syscall_stack[NR_CPUS][8] __aligned(64);
 
 /* SYSRET takes CS from STAR's upper half: itself for 32 bits, 16 further for 64, and SS 8 further.
@@ -24,7 +23,6 @@ void cpu_init_syscall(unsigned int cpu)
 
     /* SYSCALL pushes what an interrupt would. */
     syscall_stack[cpu][1] = (unsigned long)&info->guest_cpu_user_regs.es;
-    entry_clac = cpu_has(X86_SMAP);
 
     wrmsr(MSR_STAR, ((uint64_t)SEL_RING3_CS32 << 48) | ((uint64_t)SEL_HYPERVISOR_CS << 32));
     wrmsr(MSR_LSTAR, (uint64_t)syscall_entry_stubs + stub);

@@ -5,23 +5,8 @@
  */
 #include <hospes/guest_access.h>
 #include <hospes/lib.h>
-#include <arch/cpufeature.h>
 #include <arch/extable.h>
 #include <arch/pte.h>
-
-static __always_inline void user_access_begin(void)
-{
-    if (cpu_has(X86_SMAP)) {
-        __asm__ volatile("stac" ::: "memory", "cc");
-    }
-}
-
-static __always_inline void user_access_end(void)
-{
-    if (cpu_has(X86_SMAP)) {
-        __asm__ volatile("clac" ::: "memory", "cc");
-    }
-}
 
 /* Lower and upper part of the guest's: never ours, never across the hole. Length 0 is fine. */
 static bool range_is_guests(unsigned long addr, size_t n)

@@ -43,9 +43,7 @@
 /* ---- entry points (the IDT's: <arch/desc.h>) ---- */
 
 /* The vectors' gates are interrupt gates with DPL 0, but for #BP, #OF and 0x80 (trap_init). NMI,
- * #MC, #DF and #DB use their IST stacks. EFLAGS.AC must be cleared on entry (SMAP is on): set once
- * at boot, before other CPUs start, by cpu_init_syscall. */
-extern uint8_t entry_clac;
+ * #MC, #DF and #DB use their IST stacks. EFLAGS.AC is cleared on entry where SMAP is on. */
 /* LSTAR and CSTAR of CPU n: stubs + n * SYSCALL_STUB_SIZE. */
 #define SYSCALL_STUB_SIZE 32
 extern char syscall_entry_stubs[], syscall32_entry_stubs[], sysenter_entry[];
