@@ -6,15 +6,6 @@
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
 
-#define NR_HYPERCALLS 64u
-
-enum caller { ANY, PV, PRIV };
-
-struct hypercall {
-    unsigned long (*fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
-    uint8_t who; /* enum caller */
-};
-
 /* An argument of each kind, from a register. */
 #define ARG_L(x) (x)
 #define ARG_I(x) ((unsigned int)(x))
@@ -41,44 +32,19 @@ struct hypercall {
     WRAPPER(name, do_##name(ARG_##a(x1), ARG_##b(x2), ARG_##c(x3), ARG_##d(x4), ARG_##e(x5)))
 #include "hypercalls.def"
 
-#define ROW(nr, name, caller)          [nr] = {.fn = call_##name, .who = (caller)},
+#define ROW(nr, name, caller)          [nr] = {.fn = call_##name, .who = HYPERCALL_##caller},
 #define HYPERCALL0(nr, name, who)      ROW(nr, name, who)
 #define HYPERCALL1(nr, name, who, ...) ROW(nr, name, who)
 #define HYPERCALL2(nr, name, who, ...) ROW(nr, name, who)
 #define HYPERCALL3(nr, name, who, ...) ROW(nr, name, who)
 #define HYPERCALL4(nr, name, who, ...) ROW(nr, name, who)
 #define HYPERCALL5(nr, name, who, ...) ROW(nr, name, who)
-static const struct hypercall table[NR_HYPERCALLS] = {
+const struct hypercall hypercall_table[NR_HYPERCALLS] = {
 #include "hypercalls.def"
 };
-
-static bool may_call(const struct domain *d, enum caller who)
-{
-    switch (who) {
-    case PV:
-        return !d->is_hvm;
-    case PRIV:
-        return d->is_privileged;
-    case ANY:
-    default:
-        return true;
-    }
-}
 
 unsigned long hypercall_dispatch(unsigned long nr, unsigned long a1, unsigned long a2,
                                  unsigned long a3, unsigned long a4, unsigned long a5)
 {
-    const struct hypercall *h;
-
-    if (nr >= NR_HYPERCALLS) {
-        return (unsigned long)-ENOSYS;
-    }
-    h = &table[array_index_nospec(nr, NR_HYPERCALLS)];
-    if (!h->fn) {
-        return (unsigned long)-ENOSYS;
-    }
-    if (!may_call(current->domain, (enum caller)h->who)) {
-        return (unsigned long)(h->who == PRIV ? -EPERM : -ENOSYS);
-    }
-    return h->fn(a1, a2, a3, a4, a5);
+    return hypercall_dispatch_from(current->domain, nr, a1, a2, a3, a4, a5);
 }

@@ -10,6 +10,7 @@
 #ifndef HOSPES_HYPERCALL_H
 #define HOSPES_HYPERCALL_H
 
+#include <hospes/domain.h>
 #include <hospes/errno.h>
 #include <hospes/guest_access.h>
 #include <hospes/percpu.h>
@@ -49,6 +50,34 @@ static inline bool hypercall_preempt_check(void)
 unsigned long hypercall_create_continuation(unsigned int op, const char *fmt, ...);
 /* Takes it back (the caller found that it can finish after all). */
 void hypercall_cancel_continuation(void);
+
+/* The dispatch table (hypercall/dispatch.c). */
+#define NR_HYPERCALLS 64u
+struct hypercall {
+    unsigned long (*fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
+    enum { HYPERCALL_ANY, HYPERCALL_PV, HYPERCALL_PRIV } who;
+};
+extern const struct hypercall hypercall_table[NR_HYPERCALLS];
+
+/* As hypercall_dispatch, in line; d is the current domain. */
+static __always_inline unsigned long
+hypercall_dispatch_from(const struct domain *d, unsigned long nr, unsigned long a1,
+                        unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
+{
+    const struct hypercall *h;
+
+    if (unlikely(nr >= NR_HYPERCALLS)) {
+        return (unsigned long)-ENOSYS;
+    }
+    h = &hypercall_table[array_index_nospec(nr, NR_HYPERCALLS)];
+    if (unlikely(!h->fn) || (h->who == HYPERCALL_PV && unlikely(d->is_hvm))) {
+        return (unsigned long)-ENOSYS;
+    }
+    if (h->who == HYPERCALL_PRIV && !d->is_privileged) {
+        return (unsigned long)-EPERM;
+    }
+    return h->fn(a1, a2, a3, a4, a5);
+}
 
 /* Calls hypercall nr for the current vcpu: what the entry path and multicall use. -ENOSYS, -EPERM.
  */

@@ -138,8 +138,13 @@ irq_common:
         .balign 16
 exception_common:
         SAVE_ALL
-exception_call:
-        CALL_C  do_exception
+        testb   $3, UREGS_cs(%rsp)
+        jz      1f
+        CALL_C  do_guest_exception
+        jmp     exit_to_guest
+1:      CALL_C  do_exception
+        jmp     return_to_hypervisor
+
 return_from_trap:
         testb   $3, UREGS_cs(%rsp)
         jnz     pv_return_to_guest
@@ -221,7 +226,7 @@ syscall_common:
         movl    $TRAP_SYSCALL_, 4(%rsp)
         SAVE_ALL
         CALL_C  pv_syscall
-        jmp     pv_return_to_guest
+        jmp     exit_to_guest
 
         .balign 16
 syscall32_common:
@@ -232,7 +237,7 @@ syscall32_common:
         movl    $TRAP_SYSCALL_, 4(%rsp)
         SAVE_ALL
         CALL_C  pv_syscall32
-        jmp     pv_return_to_guest
+        jmp     exit_to_guest
 
 /* SYSENTER saves nothing: the guest's kernel is told no rip or rsp. It leaves TF and NT as they were;
  * TF ends in #DB at the first instruction here (x86/pv/debugreg.c). */
@@ -250,14 +255,15 @@ sysenter_entry:
         movl    $TRAP_SYSCALL_, 4(%rsp)
         SAVE_ALL
         CALL_C  pv_sysenter
-        jmp     pv_return_to_guest
+        jmp     exit_to_guest
 
 /* ---- out ---- */
 
         .balign 16
         .globl  pv_return_to_guest
 pv_return_to_guest:
-        CALL_C  pv_exit_work            /* interrupts are off from here; true: SYSRET will do */
+        CALL_C  pv_exit_work
+exit_to_guest:                          /* interrupts are off; al: SYSRET will do */
         test    %al, %al
         jnz     1f
         RESTORE_ALL

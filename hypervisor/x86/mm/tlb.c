@@ -15,8 +15,8 @@
 #include <arch/msr.h>
 
 bool tlb_foreign_mappers;
-static uint64_t tlb_clock __aligned(64) = 1;
-static DEFINE_PER_CPU(uint64_t, tlb_flush_time);
+uint64_t tlb_clock __aligned(64) = 1;
+DEFINE_PER_CPU(uint64_t, tlb_flush_time);
 
 /* Flush request: one at a time, for the CPUs still in flush_pending. */
 enum flush_what { FLUSH_GUEST, FLUSH_PAGE, FLUSH_ALL, FLUSH_CACHE };
@@ -35,16 +35,11 @@ uint32_t tlb_clock_now(void)
     return (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
 }
 
-/*
- * The number is taken before the flush: a stamp made in between is as late as it and asks for
- * another flush.
- */
 void load_cr3(paddr_t cr3)
 {
     unsigned long flags = local_irq_save();
 
-    tick();
-    write_cr3(cr3.v);
+    load_cr3_irqs_off(cr3);
     local_irq_restore(flags);
 }
 

@@ -7,9 +7,7 @@
  * callback], [error code], rip, cs | saved event mask << 32, rflags, rsp, ss. rflags.IF says
  * whether events were unmasked. Source: <xen/arch-x86/xen-x86_64.h>.
  */
-#include "pv.h"
-
-#define FRAME_WORDS 12u
+#include "bounce.h"
 
 void read_selectors(struct cpu_user_regs *regs)
 {
@@ -80,42 +78,54 @@ void pv_bounce_failsafe(const struct cpu_user_regs *sel)
     pv->bounce.gs = sel->gs;
 }
 
-/* The words of the frame; returns how many. Changes the event mask. */
-static unsigned int build_frame(struct vcpu *v, const struct pv_bounce *b, bool from_kernel,
-                                uint64_t frame[FRAME_WORDS])
+/* Never inline: the frame of the failsafe callback, which has the selectors too. */
+static __noinline bool bounce_failsafe_frame(struct vcpu *v, const struct pv_bounce *b,
+                                             bool from_kernel)
 {
-    const struct cpu_user_regs *regs = guest_cpu_user_regs();
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
     uint8_t mask = READ_ONCE(v->vcpu_info->evtchn_upcall_mask);
-    uint64_t rflags = regs->rflags & ~(X86_EFLAGS_IF | X86_EFLAGS_IOPL);
-    unsigned int n = 0;
+    uint64_t frame[] = {
+        regs->rcx,
+        regs->r11,
+        b->ds,
+        b->es,
+        b->fs,
+        b->gs,
+        regs->rip,
+        (regs->cs & (from_kernel ? 0xfffcu : 0xffffu)) | ((uint64_t)mask << 32),
+        frame_rflags(v, regs->rflags, mask),
+        regs->rsp,
+        regs->ss,
+    };
+    unsigned long sp = ((from_kernel ? regs->rsp : v->arch.pv.kernel_sp) & ~15ul) - sizeof(frame);
 
-    if (mask == 0) {
-        rflags |= X86_EFLAGS_IF;
+    if (raw_copy_to_guest(sp, frame, sizeof(frame)) != 0) {
+        return false;
     }
-    if (VM_ASSIST(v->domain, architectural_iopl)) {
-        rflags |= v->arch.pv.iopl;
-    }
-    frame[n++] = regs->rcx;
-    frame[n++] = regs->r11;
-    if (b->flags & BOUNCE_FAILSAFE) {
-        frame[n++] = b->ds;
-        frame[n++] = b->es;
-        frame[n++] = b->fs;
-        frame[n++] = b->gs;
-    }
-    if (b->flags & BOUNCE_ERROR_CODE) {
-        frame[n++] = b->error_code;
-    }
-    frame[n++] = regs->rip;
-    /* A kernel's own selector is shown with RPL 0, so that it knows where it was. */
-    frame[n++] = (regs->cs & (from_kernel ? 0xfffcu : 0xffffu)) | ((uint64_t)mask << 32);
-    frame[n++] = rflags;
-    frame[n++] = regs->rsp;
-    frame[n++] = regs->ss;
     if (b->flags & BOUNCE_MASK_EVENTS) {
         WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, 1);
     }
-    return n;
+    enter_handler(regs, b->eip, sp);
+    return true;
+}
+
+static bool write_frame(struct vcpu *v, const struct pv_bounce *b, bool from_kernel)
+{
+    struct cpu_user_regs *regs = guest_cpu_user_regs();
+
+    if (unlikely(b->flags & BOUNCE_FAILSAFE)) {
+        return bounce_failsafe_frame(v, b, from_kernel);
+    }
+    if (b->flags & BOUNCE_ERROR_CODE) {
+        return bounce_now(v, regs, b->eip, b->flags | BOUNCE_ERROR_CODE, b->error_code,
+                          from_kernel);
+    }
+    return bounce_now(v, regs, b->eip, b->flags & BOUNCE_MASK_EVENTS, 0, from_kernel);
+}
+
+void pv_bounce_refused(struct vcpu *v)
+{
+    domain_crash(v->domain, "the kernel's stack cannot take an exception frame");
 }
 
 /*
@@ -124,34 +134,20 @@ static unsigned int build_frame(struct vcpu *v, const struct pv_bounce *b, bool 
  */
 void pv_deliver_bounce(struct vcpu *v)
 {
-    struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct pv_bounce b = v->arch.pv.bounce;
     bool from_kernel = v->arch.kernel_mode;
-    uint64_t frame[FRAME_WORDS];
-    unsigned long sp;
-    size_t bytes;
 
     v->arch.pv.bounce.flags = 0;
     if (b.eip == 0) {
-        domain_crash(v->domain, "no handler for an exception or callback at %lx", regs->rip);
+        domain_crash(v->domain, "no handler for an exception or callback at %lx",
+                     guest_cpu_user_regs()->rip);
         return;
     }
     if (!from_kernel && !pv_toggle_mode(v)) {
         domain_crash(v->domain, "no kernel page table");
         return;
     }
-    bytes = build_frame(v, &b, from_kernel, frame) * sizeof(frame[0]);
-    sp = ((from_kernel ? regs->rsp : v->arch.pv.kernel_sp) & ~15ul) - bytes;
-    if (raw_copy_to_guest(sp, frame, bytes) != 0) {
-        domain_crash(v->domain, "kernel stack at %lx cannot take an exception frame", sp);
-        return;
+    if (!write_frame(v, &b, from_kernel)) {
+        pv_bounce_refused(v);
     }
-    regs->rip = b.eip;
-    regs->cs = FLAT_KERNEL_CS64;
-    regs->ss = FLAT_KERNEL_SS64;
-    regs->rsp = sp;
-    /* As the CPU does on an exception; and no alignment checks in a kernel. */
-    regs->rflags &=
-        ~(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
-    regs->entry_vector |= TRAP_SYSCALL; /* rcx and r11 are on the stack */
 }

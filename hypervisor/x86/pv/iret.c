@@ -2,7 +2,53 @@
  * Returning to where a guest wants: the iret hypercall, and what happens when the real IRETQ finds
  * that the guest's registers are not fit to be loaded.
  */
-#include "pv.h"
+#include "bounce.h"
+
+/* The guest's words from its stack on, in line. False: not there. */
+static __always_inline bool read_frame(struct iret_context *frame, unsigned long sp)
+{
+    uint64_t rax, r11, rcx, flags, rip, cs, rflags, rsp, ss;
+    bool ok;
+    unsigned long from = guest_clamp(sp, sizeof(*frame), &ok);
+
+    if (unlikely(!ok)) {
+        return false;
+    }
+    user_access_begin();
+    GUEST_LOAD("q", uint64_t, rax, from + offsetof(struct iret_context, rax), fault);
+    GUEST_LOAD("q", uint64_t, r11, from + offsetof(struct iret_context, r11), fault);
+    GUEST_LOAD("q", uint64_t, rcx, from + offsetof(struct iret_context, rcx), fault);
+    GUEST_LOAD("q", uint64_t, flags, from + offsetof(struct iret_context, flags), fault);
+    GUEST_LOAD("q", uint64_t, rip, from + offsetof(struct iret_context, rip), fault);
+    GUEST_LOAD("q", uint64_t, cs, from + offsetof(struct iret_context, cs), fault);
+    GUEST_LOAD("q", uint64_t, rflags, from + offsetof(struct iret_context, rflags), fault);
+    GUEST_LOAD("q", uint64_t, rsp, from + offsetof(struct iret_context, rsp), fault);
+    GUEST_LOAD("q", uint64_t, ss, from + offsetof(struct iret_context, ss), fault);
+    user_access_end();
+    *frame = (struct iret_context){.rax = rax,
+                                   .r11 = r11,
+                                   .rcx = rcx,
+                                   .flags = flags,
+                                   .rip = rip,
+                                   .cs = cs,
+                                   .rflags = rflags,
+                                   .rsp = rsp,
+                                   .ss = ss};
+    return true;
+fault:
+    user_access_end();
+    return false;
+}
+
+static bool to_user_mode(struct vcpu *v)
+{
+    bool ok;
+
+    local_irq_disable();
+    ok = toggle_mode_irqs_off(v);
+    local_irq_enable();
+    return ok;
+}
 
 /* The frame lies where the guest's stack pointer is. rcx and r11 are only loaded from it for a
  * return that is not the end of a system call. The result goes to rax. */
@@ -12,12 +58,12 @@ long do_iret(void)
     struct cpu_user_regs *regs = guest_cpu_user_regs();
     struct iret_context frame;
 
-    if (raw_copy_from_guest(&frame, regs->rsp, sizeof(frame)) != 0) {
+    if (unlikely(!read_frame(&frame, regs->rsp))) {
         domain_crash(v->domain, "iret: no frame at %lx", regs->rsp);
         return 0;
     }
     /* RPL 3 means user mode; the kernel shows itself with RPL 0 (bounce.c). */
-    if ((frame.cs & 3) == 3 && !pv_toggle_mode(v)) {
+    if ((frame.cs & 3) == 3 && unlikely(!to_user_mode(v))) {
         domain_crash(v->domain, "iret to user mode without a user page table");
         return 0;
     }

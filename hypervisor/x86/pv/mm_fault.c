@@ -113,6 +113,10 @@ bool pv_handle_page_fault(unsigned long cr2, struct cpu_user_regs *regs)
         pv_emulate_table_write(cr2, regs)) {
         return true;
     }
+    /* What is not there is in no TLB either: only the guest itself can have mended it by now. */
+    if (guest_mode(regs) && !(regs->error_code & PF_PRESENT)) {
+        return false;
+    }
     if (is_spurious(cr2, regs)) {
         invlpg(cr2);
         return true;

@@ -63,17 +63,6 @@ void write_ptbase(struct vcpu *v)
     local_irq_restore(flags);
 }
 
-bool pv_toggle_guest_pt(struct vcpu *v)
-{
-    if (v->arch.kernel_mode && mfn_is_none(v->arch.guest_table_user)) {
-        return false;
-    }
-    v->arch.kernel_mode = !v->arch.kernel_mode;
-    update_cr3(v);
-    load_cr3(v->arch.cr3);
-    return true;
-}
-
 /* ---- the per-domain slot ---- */
 
 int pv_perdomain_create(struct domain *d)

@@ -9,15 +9,16 @@
 #include <arch/extable.h>
 #include <arch/msr.h>
 #include <arch/policy.h>
+#include "bounce.h"
 #include "pv.h"
 
 bool pv_toggle_mode(struct vcpu *v)
 {
-    if (!pv_toggle_guest_pt(v)) {
-        return false;
-    }
-    __asm__ volatile("swapgs" ::: "memory");
-    return true;
+    unsigned long flags = local_irq_save();
+    bool ok = toggle_mode_irqs_off(v);
+
+    local_irq_restore(flags);
+    return ok;
 }
 
 /* Loads the selector of user mode's GS, 0 where that faults; the base then is the descriptor's.

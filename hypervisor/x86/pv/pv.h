@@ -30,6 +30,8 @@ void pv_inject_sw_interrupt(unsigned int vector);
 /* By the guest's failsafe callback; sel: es, ds, fs, gs are taken from it. */
 void pv_bounce_failsafe(const struct cpu_user_regs *sel);
 void pv_deliver_bounce(struct vcpu *v);
+/* The stack of v's kernel could not take a frame: ends the domain. */
+void pv_bounce_refused(struct vcpu *v) __cold;
 
 /* The data segment selectors that are loaded. */
 void read_selectors(struct cpu_user_regs *regs);

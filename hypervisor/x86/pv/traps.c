@@ -2,15 +2,17 @@
  * Exceptions. From a guest: emulate, mend, or pass on to the guest's own handler. From the
  * hypervisor: a fixup of the exception table, or the end.
  *
- * do_exception runs on the primary stack; do_ist_exception too when the exception came from a
+ * do_exception and do_guest_exception run on the primary stack; do_ist_exception too when the exception came from a
  * guest, otherwise on an IST stack that the same exception would overwrite: it touches no guest
  * memory then and leaves interrupts off.
  */
 #include <arch/irq.h>
 #include <arch/msr.h>
-#include "pv.h"
+#include "bounce.h"
+#include "exit.h"
 
-void do_exception(struct cpu_user_regs *regs);
+bool do_guest_exception(struct cpu_user_regs *regs); /* returns as exit_to_guest */
+void do_exception(struct cpu_user_regs *regs);       /* of the hypervisor */
 void do_ist_exception(struct cpu_user_regs *regs);
 void do_double_fault(struct cpu_user_regs *regs) __noreturn;
 
@@ -141,14 +143,33 @@ static void no_fpu(void)
     }
 }
 
-static void guest_exception(struct cpu_user_regs *regs, unsigned int vector, unsigned long cr2)
+/* A page fault of a guest that is its own: what pv_inject_page_fault does, at once. */
+static void bounce_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
+{
+    const struct trap_info *ti = &v->arch.pv.trap_ctxt[X86_EXC_PF];
+    uint32_t error_code = regs->error_code & ~PF_USER;
+    bool ok;
+
+    if (unlikely(ti->address == 0) || !v->arch.kernel_mode) {
+        pv_inject_page_fault(regs->error_code, cr2);
+        return;
+    }
+    v->arch.pv.ctrlreg[2] = cr2;
+    v->vcpu_info->arch.cr2 = cr2;
+    if (TI_GET_IF(ti)) {
+        ok = bounce_now(v, regs, ti->address, BOUNCE_ERROR_CODE | BOUNCE_MASK_EVENTS, error_code,
+                        true);
+    } else {
+        ok = bounce_now(v, regs, ti->address, BOUNCE_ERROR_CODE, error_code, true);
+    }
+    if (unlikely(!ok)) {
+        pv_bounce_refused(v);
+    }
+}
+
+static __noinline void guest_exception(struct cpu_user_regs *regs, unsigned int vector)
 {
     switch (vector) {
-    case X86_EXC_PF:
-        if (!pv_handle_page_fault(cr2, regs)) {
-            pv_inject_page_fault(regs->error_code, cr2);
-        }
-        break;
     case X86_EXC_GP:
         general_protection(regs);
         break;
@@ -169,16 +190,30 @@ static void guest_exception(struct cpu_user_regs *regs, unsigned int vector, uns
     }
 }
 
+bool do_guest_exception(struct cpu_user_regs *regs)
+{
+    struct vcpu *v = info_of_frame(regs)->current_vcpu;
+    unsigned int vector = regs->entry_vector & 0xff;
+
+    if (likely(vector == X86_EXC_PF)) {
+        unsigned long cr2 = read_cr2();
+
+        local_irq_enable();
+        if (!pv_handle_page_fault(cr2, regs)) {
+            bounce_page_fault(v, regs, cr2);
+        }
+    } else {
+        local_irq_enable();
+        guest_exception(regs, vector);
+    }
+    return exit_to_guest(regs, v);
+}
+
 void do_exception(struct cpu_user_regs *regs)
 {
     unsigned int vector = regs->entry_vector & 0xff;
     unsigned long cr2 = vector == X86_EXC_PF ? read_cr2() : 0;
 
-    if (guest_mode(regs)) {
-        local_irq_enable();
-        guest_exception(regs, vector, cr2);
-        return;
-    }
     if (regs->rip == (unsigned long)iret_to_guest) {
         pv_iret_fault(regs, cr2);
     }

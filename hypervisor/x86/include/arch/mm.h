@@ -8,7 +8,9 @@
 
 #include <hospes/memory.h>
 #include <hospes/cpumask.h>
+#include <hospes/percpu.h>
 #include <arch/extable.h>
+#include <arch/msr.h>
 #include <arch/pte.h>
 
 /* ---- boot: paging_init is declared in <arch/boot.h> ---- */
@@ -40,7 +42,19 @@ static inline void invlpg(unsigned long va)
 {
     __asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
 }
-/* Loads CR3 (a full guest flush, as bit 63 is never set) and counts on the clock. */
+extern uint64_t tlb_clock;
+DECLARE_PER_CPU(uint64_t, tlb_flush_time);
+/*
+ * Loads CR3 (a full guest flush, as bit 63 is never set) and counts on the clock; interrupts are
+ * off. The number is taken before the flush: a stamp made in between is as late as it and asks for
+ * another flush.
+ */
+static __always_inline void load_cr3_irqs_off(paddr_t cr3)
+{
+    this_cpu(tlb_flush_time) = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+    write_cr3(cr3.v);
+}
+/* The same whatever the interrupts. */
 void load_cr3(paddr_t cr3);
 /* Some domain but Domain 0 has mapped frames of others by their numbers. */
 extern bool tlb_foreign_mappers;

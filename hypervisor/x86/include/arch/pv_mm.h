@@ -27,9 +27,6 @@ bool pv_handle_page_fault(unsigned long cr2, struct cpu_user_regs *regs);
 void update_cr3(struct vcpu *v);
 /* Loads v->arch.cr3 (idle vcpus: boot_l4) into this CPU; flushes, keeps dirty_cpus. */
 void write_ptbase(struct vcpu *v);
-/* Toggling kernel and user mode of the running vcpu: flips arch.kernel_mode and loads the other
- * table. FS/GS bases are the caller's. False (nothing done): user mode without a user table. */
-bool pv_toggle_guest_pt(struct vcpu *v);
 /* The CPUs whose TLBs may hold translations of d. */
 cpumask_t domain_dirty_cpus(const struct domain *d);
 
