@@ -232,6 +232,12 @@ int put_page_type(struct page_info *pg, bool preemptible)
 {
     uint64_t x = READ_ONCE(pg->type_info), nx;
 
+    /* What is most frequent: the last writable mapping goes. */
+    if (likely((x & (PGT_COUNT_MASK | PGT_TYPE_MASK)) == (PGT_WRITABLE | 1)) &&
+        likely(exchange(pg, &x, x & ~PGT_VALIDATED))) {
+        release_last(pg, PGT_WRITABLE | PGT_VALIDATED);
+        return 0;
+    }
     for (;;) {
         enum step step = plan_put(x, &nx);
 

@@ -5,8 +5,10 @@
 #ifndef X86_PV_MM_H
 #define X86_PV_MM_H
 
+#include <hospes/arch.h>
 #include <hospes/domain.h>
 #include <hospes/errno.h>
+#include <hospes/page_inline.h>
 #include <arch/layout.h>
 #include <arch/pv_mm.h>
 
@@ -46,15 +48,68 @@ static inline pte_t *map_table(const struct page_info *pg)
  * `pg_owner` (usually the same), and gives *e the form in which it goes into the table. A
  * non-present entry is fine as it is. -EINVAL, -EPERM, -EBUSY, -EACCES: nothing taken.
  */
-int pv_get_data_page(pte_t *e, struct domain *owner, struct domain *pg_owner) __must_check;
-void pv_put_data_page(pte_t e, struct domain *owner);
+static __always_inline __must_check int pv_get_data_page(pte_t *e, struct domain *owner,
+                                                        struct domain *pg_owner);
+static __always_inline void pv_put_data_page(pte_t e, struct domain *owner);
 /* The bits that a present level-1 entry of d must not have. */
 pte_t pv_l1_disallowed(const struct domain *d);
-/* U/S and the like, as they must be in a present level-1 entry. */
-pte_t pv_adjust_l1(pte_t e);
+/*
+ * U/S and the like, as they must be in a present level-1 entry. Kernel and user of the guest both
+ * run in ring 3, so every entry is a user entry; PTE_GUEST_KERNEL remembers what the guest asked
+ * for. Global entries would outlive the switch of page tables.
+ */
+static __always_inline pte_t pv_adjust_l1(pte_t e)
+{
+    if (!(e & PTE_P)) {
+        return e;
+    }
+    if (!(e & PTE_US)) {
+        e |= PTE_GUEST_KERNEL | PTE_US;
+    }
+    return e & ~PTE_G;
+}
 /* Emulates a write of Domain 0 to a read-only device frame; false: m is none. */
 bool mmio_ro_write(paddr_t pa, uint64_t value, unsigned int bytes);
 bool mmio_ro_contains(mfn_t m);
+
+/* The common case in line: RAM of the table's own domain with ordinary attributes. */
+int pv_get_data_page_slow(pte_t *e, struct domain *owner, struct domain *pg_owner) __must_check;
+static __always_inline int pv_get_data_page(pte_t *e, struct domain *owner, struct domain *pg_owner)
+{
+    mfn_t m = pte_mfn(*e);
+
+    /* An owner that matches tells that the frame is RAM. */
+    if (likely(!(*e & PTE_CACHE)) && likely(owner == pg_owner) && likely(frame_backed(m)) &&
+        likely(get_page_inline(mfn_to_page(m), owner))) {
+        if ((*e & PTE_RW) && get_page_type_inline(mfn_to_page(m), PGT_WRITABLE, false) != 0) {
+            put_page(mfn_to_page(m));
+            return -EBUSY;
+        }
+        *e = pv_adjust_l1(*e);
+        return 0;
+    }
+    return pv_get_data_page_slow(e, owner, pg_owner);
+}
+static __always_inline void pv_put_data_page(pte_t e, struct domain *owner)
+{
+    mfn_t m = pte_mfn(e);
+    struct page_info *pg;
+
+    if (!(e & PTE_P) || unlikely(!mfn_valid(m))) {
+        return;
+    }
+    pg = mfn_to_page(m);
+    /* Before its owner may use it as something else: which CPUs `owner` runs on is known here only
+     * (arch_flush_before_reuse looks at the frame's owner and Domain 0). */
+    if (unlikely(page_owner_id(pg) != owner->domain_id) && owner != hardware_domain) {
+        arch_grant_flush(owner);
+    }
+    if (e & PTE_RW) {
+        put_page_and_type_inline(pg);
+    } else {
+        put_page_inline(pg);
+    }
+}
 
 /* ---- mm_table.c: what entries of levels 2..4 refer to ---- */
 /*
@@ -74,15 +129,20 @@ int pv_get_table(pte_t e, unsigned int level, struct domain *d, bool partial,
  */
 int pv_mod_entry(struct page_info *pg, pte_t *p, pte_t ne, bool keep_ad, struct domain *pt_owner,
                  struct domain *pg_owner) __must_check;
+/* pv_put_old_guest_table (<arch/pv_mm.h>), without a call where there is none. */
+static __always_inline int pv_put_old_table(struct vcpu *v)
+{
+    return likely(!v->arch.old_guest_table) ? 0 : pv_put_old_guest_table(v);
+}
 /* Puts pg (a full reference; partial: one as pv_put_table leaves it) off to
  * pv_put_old_guest_table. */
 void pv_defer_put(struct page_info *pg, bool partial);
 
 /* ---- mm_walk.c ---- */
-/* The guest entry that maps va in v's current table. NULL: a level above is not there. The frame of
- * its level-1 table is put into *table. No reference is taken: check what you find. */
+/* The guest entry that maps va in the current table of v, which is running. NULL: a level above is not there. The frame of
+ * its level-1 table is put into *table. No reference is taken: check what you find. Interrupts are on. */
 pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table);
-/* The same in the kernel's table, whatever mode v is in. */
+/* The same in the kernel's table, whatever mode v is in, and whatever the interrupts. */
 pte_t *pv_walk_kernel_l1(struct vcpu *v, unsigned long va, mfn_t *table);
 
 /* ---- mm_space.c, mm_desc.c ---- */

@@ -74,21 +74,6 @@ pte_t pv_l1_disallowed(const struct domain *d)
     return has_devices ? 0 : PTE_CACHE;
 }
 
-/*
- * Kernel and user of the guest both run in ring 3, so every entry is a user entry; PTE_GUEST_KERNEL
- * remembers what the guest asked for. Global entries would outlive the switch of page tables.
- */
-pte_t pv_adjust_l1(pte_t e)
-{
-    if (!(e & PTE_P)) {
-        return e;
-    }
-    if (!(e & PTE_US)) {
-        e |= PTE_GUEST_KERNEL | PTE_US;
-    }
-    return e & ~PTE_G;
-}
-
 /* Device memory is never mapped write-back, write-through or write-protected. */
 static pte_t uncached(pte_t e)
 {
@@ -131,14 +116,11 @@ bool pv_may_map(const struct domain *caller, const struct domain *target)
     return caller == target || is_privileged_for(caller, target);
 }
 
-/* A reference to a frame of pg_owner, or of a domain that pg_owner may map (device models). */
-static bool get_page_for(struct page_info *pg, struct domain *owner, struct domain *pg_owner)
+/* A reference to a frame of pg_owner, who is not `owner`, or of a domain that pg_owner may map (device models). */
+static __noinline bool get_page_for(struct page_info *pg, struct domain *owner, struct domain *pg_owner)
 {
     struct domain *real;
 
-    if (pg_owner == owner) {
-        return get_page(pg, pg_owner);
-    }
     if (owner != hardware_domain) {
         tlb_foreign_mappers = true;
     }
@@ -155,7 +137,7 @@ static bool get_page_for(struct page_info *pg, struct domain *owner, struct doma
     return false;
 }
 
-int pv_get_data_page(pte_t *e, struct domain *owner, struct domain *pg_owner)
+int pv_get_data_page_slow(pte_t *e, struct domain *owner, struct domain *pg_owner)
 {
     mfn_t m = pte_mfn(*e);
     struct page_info *pg;
@@ -167,7 +149,7 @@ int pv_get_data_page(pte_t *e, struct domain *owner, struct domain *pg_owner)
         return get_device_page(e, owner, pg_owner);
     }
     pg = mfn_to_page(m);
-    if (!get_page_for(pg, owner, pg_owner)) {
+    if (!(pg_owner == owner ? get_page(pg, owner) : get_page_for(pg, owner, pg_owner))) {
         return -EBUSY;
     }
     if ((*e & PTE_CACHE) && (pg->count_info & PGC_XEN_HEAP)) {
@@ -180,24 +162,4 @@ int pv_get_data_page(pte_t *e, struct domain *owner, struct domain *pg_owner)
     }
     *e = pv_adjust_l1(*e);
     return 0;
-}
-
-void pv_put_data_page(pte_t e, struct domain *owner)
-{
-    struct page_info *pg;
-
-    if (!(e & PTE_P) || !mfn_valid(pte_mfn(e))) {
-        return;
-    }
-    pg = mfn_to_page(pte_mfn(e));
-    /* Before its owner may use it as something else: which CPUs `owner` runs on is known here only
-     * (arch_flush_before_reuse looks at the frame's owner and Domain 0). */
-    if (unlikely(page_owner_id(pg) != owner->domain_id) && owner != hardware_domain) {
-        arch_grant_flush(owner);
-    }
-    if (e & PTE_RW) {
-        put_page_and_type(pg);
-    } else {
-        put_page(pg);
-    }
 }

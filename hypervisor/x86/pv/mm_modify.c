@@ -43,7 +43,7 @@ int pv_put_old_guest_table(struct vcpu *v)
 /* ---- writing ---- */
 
 /* Writes ne where the old entry was *oe (updated to what it was in the end, but for A and D). */
-static void write_entry(pte_t *p, pte_t *oe, pte_t ne, bool keep_ad)
+static __always_inline void write_entry(pte_t *p, pte_t *oe, pte_t ne, bool keep_ad)
 {
     if (!keep_ad) {
         *oe = __atomic_exchange_n(p, ne, __ATOMIC_ACQ_REL);
@@ -59,12 +59,12 @@ static bool same_but_free_bits(pte_t a, pte_t b)
     return (a & b & PTE_P) && ((a ^ b) & ~PTE_FREE_BITS) == 0;
 }
 
-static int mod_l1(pte_t *p, pte_t ne, bool keep_ad, struct domain *pt_owner,
+static __always_inline int mod_l1(pte_t *p, pte_t ne, bool keep_ad, struct domain *pt_owner,
                   struct domain *pg_owner)
 {
     pte_t oe = READ_ONCE(*p);
 
-    if ((ne & PTE_P) && (ne & pv_l1_disallowed(pt_owner))) {
+    if ((ne & PTE_P) && unlikely(ne & PTE_CACHE) && (ne & pv_l1_disallowed(pt_owner))) {
         return -EINVAL;
     }
     if (same_but_free_bits(oe, ne)) {
@@ -114,7 +114,7 @@ static int get_lower_table(pte_t ne, unsigned int level, struct domain *d)
     }
 }
 
-static int mod_table(unsigned int level, pte_t *p, pte_t ne, bool keep_ad, struct domain *d)
+static __noinline int mod_table(unsigned int level, pte_t *p, pte_t ne, bool keep_ad, struct domain *d)
 {
     pte_t oe = READ_ONCE(*p);
     int rc;
@@ -146,8 +146,9 @@ int pv_mod_entry(struct page_info *pg, pte_t *p, pte_t ne, bool keep_ad, struct 
     unsigned int level = type_level(pg->type_info);
     unsigned int i = (unsigned int)((unsigned long)p & (PAGE_SIZE - 1)) / sizeof(*p);
 
-    if (level == 1) {
-        return mod_l1(p, ne, keep_ad, pt_owner, pg_owner);
+    if (likely(level == 1)) {
+        return keep_ad ? mod_l1(p, ne, true, pt_owner, pg_owner)
+                       : mod_l1(p, ne, false, pt_owner, pg_owner);
     }
     if (level < 2 || level > 4 || pt_owner != pg_owner || !is_guest_entry(level, i)) {
         return -EINVAL;

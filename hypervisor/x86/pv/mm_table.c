@@ -10,24 +10,48 @@
 #include <hospes/lib.h>
 #include "mm.h"
 
+/* Tables are mostly empty: are the GROUP entries from table[i] on all absent? i is a multiple. */
+#define GROUP 8u
+static __always_inline bool group_absent(const pte_t *table, unsigned int i)
+{
+    const pte_t *t = &table[i];
+
+    return !((READ_ONCE(t[0]) | READ_ONCE(t[1]) | READ_ONCE(t[2]) | READ_ONCE(t[3]) |
+              READ_ONCE(t[4]) | READ_ONCE(t[5]) | READ_ONCE(t[6]) | READ_ONCE(t[7])) &
+             PTE_P);
+}
+
 /* ---- level 1 ---- */
+
+static __always_inline int validate_l1_entry(pte_t *p, struct domain *d)
+{
+    pte_t old = READ_ONCE(*p), e = old;
+    int rc;
+
+    if (!(e & PTE_P)) {
+        return 0;
+    }
+    rc = pv_get_data_page(&e, d, d);
+    if (rc == 0 && e != old) {
+        WRITE_ONCE(*p, e);
+    }
+    return rc;
+}
 
 static int validate_l1(struct page_info *pg, struct domain *d)
 {
     pte_t *table = map_table(pg);
 
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++) {
-        pte_t old = READ_ONCE(table[i]), e = old;
-        int rc = (e & PTE_P) ? pv_get_data_page(&e, d, d) : 0;
-
-        if (rc != 0) {
+        if (i % GROUP == 0 && group_absent(table, i)) {
+            i += GROUP - 1;
+            continue;
+        }
+        if (validate_l1_entry(&table[i], d) != 0) {
             while (i-- > 0) {
                 pv_put_data_page(table[i], d);
             }
             return -EINVAL;
-        }
-        if (e != old) {
-            WRITE_ONCE(table[i], e);
         }
     }
     return 0;
@@ -38,6 +62,10 @@ static void devalidate_l1(struct page_info *pg, struct domain *d)
     pte_t *table = map_table(pg);
 
     for (unsigned int i = 0; i < PTES_PER_TABLE; i++) {
+        if (i % GROUP == 0 && group_absent(table, i)) {
+            i += GROUP - 1;
+            continue;
+        }
         pv_put_data_page(READ_ONCE(table[i]), d);
     }
 }
@@ -112,6 +140,10 @@ static int validate_table(struct page_info *pg, unsigned int level, struct domai
     int rc = 0;
 
     for (i = first; i < PTES_PER_TABLE; i++) {
+        if (!partial && i % GROUP == 0 && group_absent(table, i)) {
+            i += GROUP - 1;
+            continue;
+        }
         if (!is_guest_entry(level, i)) {
             continue;
         }
@@ -157,6 +189,10 @@ static int devalidate_table(struct page_info *pg, unsigned int level, bool preem
         if (preemptible && i < pg->nr_validated && hypercall_preempt_check()) {
             pg->nr_validated = (uint16_t)i;
             return -ERESTART;
+        }
+        if (i % GROUP == 0 && group_absent(table, i - GROUP)) {
+            i -= GROUP;
+            continue;
         }
         i--;
         if (is_guest_entry(level, i) && (table[i] & PTE_P)) {

@@ -13,7 +13,7 @@ struct update_batch {
 };
 
 /* 0, -ESRCH, -EPERM, -EINVAL. Bits 16.. of foreigndom: whose tables, + 1 (0: the caller's). */
-static int resolve_domains(unsigned int foreigndom, struct update_batch *b)
+static __noinline int resolve_others(unsigned int foreigndom, struct update_batch *b)
 {
     struct domain *d = current->domain;
     unsigned int pt = foreigndom >> 16;
@@ -32,8 +32,17 @@ static int resolve_domains(unsigned int foreigndom, struct update_batch *b)
     return 0;
 }
 
+static __always_inline int resolve_domains(unsigned int foreigndom, struct update_batch *b)
+{
+    if (likely(foreigndom == DOMID_SELF)) {
+        b->pt_owner = b->pg_owner = current->domain; /* a PV guest: only those have this call */
+        return 0;
+    }
+    return resolve_others(foreigndom, b);
+}
+
 /* A word in a frame that is no table: an ordinary write. */
-static int write_data_word(struct page_info *pg, unsigned long offset, uint64_t val)
+static __noinline int write_data_word(struct page_info *pg, unsigned long offset, uint64_t val)
 {
     if (get_page_type(pg, PGT_WRITABLE, false) != 0) {
         return -EINVAL;
@@ -43,18 +52,19 @@ static int write_data_word(struct page_info *pg, unsigned long offset, uint64_t 
     return 0;
 }
 
-static int update_entry(const struct update_batch *b, uint64_t ptr, uint64_t val, bool keep_ad)
+static __always_inline int update_entry(const struct update_batch *b, uint64_t ptr, uint64_t val, bool keep_ad)
 {
     mfn_t m = mfn(ptr >> PAGE_SHIFT);
     unsigned long offset = ptr & (PAGE_SIZE - 1) & ~7ul;
     struct page_info *pg;
     int rc;
 
-    if (!mfn_valid(m) || !get_page(mfn_to_page(m), b->pt_owner)) {
+    /* The owner, who is a guest, tells that it is RAM. */
+    if (!frame_backed(m) || !get_page_inline(mfn_to_page(m), b->pt_owner)) {
         return -EINVAL;
     }
     pg = mfn_to_page(m);
-    if (!page_lock(pg)) {
+    if (!page_lock_inline(pg)) {
         rc = write_data_word(pg, offset, val);
     } else {
         if ((pg->type_info & PGT_TYPE_MASK) == PGT_WRITABLE) {
@@ -64,13 +74,13 @@ static int update_entry(const struct update_batch *b, uint64_t ptr, uint64_t val
             rc = pv_mod_entry(pg, (pte_t *)((char *)page_to_virt(pg) + offset), val, keep_ad,
                               b->pt_owner, b->pg_owner);
         }
-        page_unlock(pg);
+        page_unlock_inline(pg);
     }
-    put_page(pg);
+    put_page_inline(pg);
     return rc;
 }
 
-static int update_machphys(const struct update_batch *b, uint64_t ptr, uint64_t val)
+static __noinline int update_machphys(const struct update_batch *b, uint64_t ptr, uint64_t val)
 {
     mfn_t m = mfn(ptr >> PAGE_SHIFT);
 
@@ -82,14 +92,14 @@ static int update_machphys(const struct update_batch *b, uint64_t ptr, uint64_t 
     return 0;
 }
 
-static int do_one_update(const struct update_batch *b, const struct mmu_update *req)
+static __always_inline int do_one_update(const struct update_batch *b, const struct mmu_update *req)
 {
     switch (req->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE: /* frames are never translated here */
-        return update_entry(b, req->ptr, req->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
-        return update_entry(b, req->ptr, req->val, true);
+        return update_entry(b, req->ptr, req->val,
+                            (req->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
     case MMU_MACHPHYS_UPDATE:
         return update_machphys(b, req->ptr, req->val);
     default:
@@ -121,7 +131,7 @@ static int do_updates(const struct update_batch *b, XEN_GUEST_HANDLE(void) reqs,
             return rc; /* -ERESTART: this one again */
         }
         (*done)++;
-        if (pv_put_old_guest_table(current) != 0) {
+        if (pv_put_old_table(current) != 0) {
             return -ERESTART;
         }
     }
@@ -136,7 +146,7 @@ long do_mmu_update(XEN_GUEST_HANDLE(void) ureqs, unsigned int count, XEN_GUEST_H
     struct update_batch b;
     int rc;
 
-    if (pv_put_old_guest_table(current) != 0) {
+    if (pv_put_old_table(current) != 0) {
         return (long)hypercall_create_continuation(__HYPERVISOR_mmu_update, "hihi", ureqs.p, count,
                                                    pdone.p, foreigndom);
     }
@@ -169,7 +179,7 @@ long do_mmu_update(XEN_GUEST_HANDLE(void) ureqs, unsigned int count, XEN_GUEST_H
 /* ---- by virtual address ---- */
 
 /* UVMF_*: flushes on the CPUs that the caller named. */
-static int flush_as_asked(struct domain *d, unsigned long va, unsigned long flags)
+static __noinline int flush_others(struct domain *d, unsigned long va, unsigned long flags)
 {
     unsigned long where = flags & ~UVMF_FLUSHTYPE_MASK;
     cpumask_t mask;
@@ -198,43 +208,58 @@ static int flush_as_asked(struct domain *d, unsigned long va, unsigned long flag
     return 0;
 }
 
-static long update_va(unsigned long va, uint64_t val, unsigned long flags, domid_t id)
+static __always_inline int flush_as_asked(struct domain *d, unsigned long va, unsigned long flags)
+{
+    if (flags == UVMF_NONE) {
+        return 0;
+    }
+    if (flags == (UVMF_INVLPG | UVMF_LOCAL)) {
+        invlpg(va);
+        return 0;
+    }
+    return flush_others(d, va, flags);
+}
+
+static __always_inline long update_va(unsigned long va, uint64_t val, unsigned long flags,
+                                      struct domain *pg_owner)
 {
     struct vcpu *v = current;
-    struct domain *d = v->domain, *pg_owner = pv_page_owner(id);
+    struct domain *d = v->domain;
     struct page_info *pg;
     mfn_t m;
     pte_t *p;
     int rc = -EINVAL;
 
-    if (!pg_owner) {
-        return -ESRCH;
-    }
-    if (pg_owner != dom_io && !pv_may_map(d, pg_owner)) {
-        return -EPERM;
-    }
     p = pv_walk_l1(v, va, &m);
-    if (!p || !get_page(mfn_to_page(m), d)) {
+    if (unlikely(!p) || !get_page_inline(mfn_to_page(m), d)) {
         return -EINVAL;
     }
     pg = mfn_to_page(m);
-    if (page_lock(pg)) {
-        if ((pg->type_info & PGT_TYPE_MASK) == PGT_L1) {
+    if (page_lock_inline(pg)) {
+        if (likely((pg->type_info & PGT_TYPE_MASK) == PGT_L1)) {
             rc = pv_mod_entry(pg, p, val, false, d, pg_owner);
         }
-        page_unlock(pg);
+        page_unlock_inline(pg);
     }
-    put_page(pg);
+    put_page_inline(pg);
     return rc != 0 ? rc : flush_as_asked(d, va, flags);
 }
 
 long do_update_va_mapping(unsigned long va, unsigned long val, unsigned long flags)
 {
-    return update_va(va, val, flags, DOMID_SELF);
+    return update_va(va, val, flags, current->domain);
 }
 
 long do_update_va_mapping_otherdomain(unsigned long va, unsigned long val, unsigned long flags,
                                       unsigned int domid)
 {
-    return update_va(va, val, flags, (domid_t)domid);
+    struct domain *pg_owner = pv_page_owner((domid_t)domid);
+
+    if (!pg_owner) {
+        return -ESRCH;
+    }
+    if (pg_owner != dom_io && !pv_may_map(current->domain, pg_owner)) {
+        return -EPERM;
+    }
+    return update_va(va, val, flags, pg_owner);
 }

@@ -21,7 +21,7 @@ static struct page_info *owners_page(const struct ext_ctx *c, uint64_t frame)
 {
     mfn_t m = mfn(frame);
 
-    return mfn_valid(m) && get_page(mfn_to_page(m), c->pg_owner) ? mfn_to_page(m) : NULL;
+    return mfn_valid(m) && get_page_inline(mfn_to_page(m), c->pg_owner) ? mfn_to_page(m) : NULL;
 }
 
 /* Drops pg's type and reference, if need be later (pv_put_old_guest_table). */
@@ -302,7 +302,7 @@ static int do_ext_ops(const struct ext_ctx *c, XEN_GUEST_HANDLE(void) ops, unsig
             return rc;
         }
         (*done)++;
-        if (pv_put_old_guest_table(c->v) != 0) {
+        if (pv_put_old_table(c->v) != 0) {
             return -ERESTART;
         }
     }
@@ -317,7 +317,7 @@ long do_mmuext_op(XEN_GUEST_HANDLE(void) uops, unsigned int count, XEN_GUEST_HAN
     unsigned int done = 0, before;
     int rc;
 
-    if (pv_put_old_guest_table(c.v) != 0) {
+    if (pv_put_old_table(c.v) != 0) {
         return (long)hypercall_create_continuation(__HYPERVISOR_mmuext_op, "hihi", uops.p, count,
                                                    pdone.p, foreigndom);
     }
