@@ -16,20 +16,6 @@
 
 /* ---- ports ---- */
 
-struct evtchn *evtchn_from_port(const struct domain *d, evtchn_port_t port)
-{
-    unsigned int valid = __atomic_load_n(&d->evtchn.valid_ports, __ATOMIC_ACQUIRE);
-    unsigned int bucket, i;
-
-    if (port >= valid) {
-        return NULL;
-    }
-    i = (unsigned int)array_index_nospec(port, valid);
-    bucket = i / EVTCHNS_PER_BUCKET;
-    return &d->evtchn.groups[bucket / BUCKETS_PER_GROUP][bucket % BUCKETS_PER_GROUP]
-                            [i % EVTCHNS_PER_BUCKET];
-}
-
 /* Makes the next bucket of ports; the domain's event lock held. */
 static int grow_ports(struct domain *d)
 {
@@ -192,7 +178,7 @@ static void wake_pollers(struct domain *d, evtchn_port_t port)
     }
 }
 
-void evtchn_set_pending(struct domain *d, struct evtchn *e)
+static __always_inline void set_pending(struct domain *d, struct evtchn *e)
 {
     struct vcpu *v = d->vcpu[e->notify_vcpu_id];
     bool polled = false;
@@ -207,6 +193,11 @@ void evtchn_set_pending(struct domain *d, struct evtchn *e)
     if (unlikely(polled)) {
         wake_pollers(d, e->port);
     }
+}
+
+void evtchn_set_pending(struct domain *d, struct evtchn *e)
+{
+    set_pending(d, e);
 }
 
 /* A port of the guest's that is bound: only then may its ABI state be looked at, because a reset,
@@ -262,8 +253,8 @@ int evtchn_set_priority(struct domain *d, evtchn_port_t port, unsigned int prior
     return rc;
 }
 
-/* An interdomain send; e's lock is held and dropped here. */
-static void send_interdomain(struct evtchn *e, unsigned long flags)
+/* An interdomain send; e's lock is held, interrupts are off; both end here. */
+static void send_interdomain(struct evtchn *e)
 {
     struct domain *rd = e->u.interdomain.remote_dom;
     struct evtchn *remote = evtchn_from_port(rd, e->u.interdomain.remote_port);
@@ -272,7 +263,7 @@ static void send_interdomain(struct evtchn *e, unsigned long flags)
     TRACE(TRC_HOSPES_EVENT_SEND, current->domain->domain_id, e->port, rd->domain_id, remote->port);
     if (!consumer) {
         evtchn_set_pending(rd, remote);
-        spin_unlock_irqrestore(&e->lock, flags);
+        spin_unlock_irq(&e->lock);
         return;
     }
     /* The consumer may do anything but must not find the port locked; rd cannot be freed before
@@ -280,31 +271,30 @@ static void send_interdomain(struct evtchn *e, unsigned long flags)
     evtchn_port_t port = remote->port;
     struct vcpu *v = rd->vcpu[remote->notify_vcpu_id];
 
-    spin_unlock_irqrestore(&e->lock, flags);
+    spin_unlock_irq(&e->lock);
     consumer(v, port);
 }
 
 int evtchn_send(struct domain *d, evtchn_port_t port)
 {
     struct evtchn *e = evtchn_from_port(d, port);
-    unsigned long flags;
     int rc = 0;
 
-    if (!e) {
+    if (unlikely(!e)) {
         return -EINVAL;
     }
-    spin_lock_irqsave(&e->lock, flags);
-    if (e->xen_consumer) {
+    spin_lock_irq(&e->lock);
+    if (unlikely(e->xen_consumer)) {
         rc = -EINVAL;
     } else if (e->state == ECS_INTERDOMAIN) {
-        send_interdomain(e, flags);
+        send_interdomain(e);
         return 0;
     } else if (e->state == ECS_IPI) {
-        evtchn_set_pending(d, e);
+        set_pending(d, e);
     } else if (e->state != ECS_UNBOUND) { /* to nobody yet: dropped without a word */
         rc = -EINVAL;
     }
-    spin_unlock_irqrestore(&e->lock, flags);
+    spin_unlock_irq(&e->lock);
     return rc;
 }
 

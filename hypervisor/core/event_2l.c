@@ -16,7 +16,7 @@ static bool port_fits(const struct evtchn *e)
 }
 
 /* The port became deliverable: tell its vcpu, once for each word of ports. */
-static void select_port(struct vcpu *v, const struct evtchn *e)
+static __always_inline void select_port(struct vcpu *v, const struct evtchn *e)
 {
     if (!test_and_set_bit(e->port / BITS_PER_LONG, &v->vcpu_info->evtchn_pending_sel)) {
         vcpu_mark_events_pending(v);

@@ -66,7 +66,7 @@ static long reset(domid_t id, bool resuming, XEN_GUEST_HANDLE(void) arg)
     return rc;
 }
 
-long do_event_channel_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
+static __noinline long do_rare_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
 {
     struct domain *d = current->domain;
     int rc;
@@ -88,8 +88,6 @@ long do_event_channel_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
         return INOUT(evtchn_init_control, evtchn_fifo_init_control(&op));
     case EVTCHNOP_close:
         return IN(evtchn_close, evtchn_close(d, op.port, true));
-    case EVTCHNOP_send:
-        return IN(evtchn_send, evtchn_send(d, op.port));
     case EVTCHNOP_bind_vcpu:
         return IN(evtchn_bind_vcpu, evtchn_bind_vcpu(op.port, op.vcpu));
     case EVTCHNOP_unmask:
@@ -104,6 +102,14 @@ long do_event_channel_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
     default:
         return -ENOSYS;
     }
+}
+
+long do_event_channel_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
+{
+    if (likely(cmd == EVTCHNOP_send)) {
+        return IN(evtchn_send, evtchn_send(current->domain, op.port));
+    }
+    return do_rare_op(cmd, arg);
 }
 
 /* The form of before 2006: command and arguments in one structure; the old commands only. */

@@ -105,7 +105,20 @@ int evtchn_reset(struct domain *d, bool resuming) __must_check;
 
 /* ---- ports ---- */
 /* NULL: no such port yet. The struct lives as long as the domain. */
-struct evtchn *evtchn_from_port(const struct domain *d, evtchn_port_t port);
+#define evtchn_from_port(d, port) evtchn_find(&(d)->evtchn, port)
+static inline struct evtchn *evtchn_find(const struct domain_events *de, evtchn_port_t port)
+{
+    unsigned int valid = __atomic_load_n(&de->valid_ports, __ATOMIC_ACQUIRE);
+    unsigned int bucket, i;
+
+    if (unlikely(port >= valid)) {
+        return NULL;
+    }
+    i = (unsigned int)array_index_nospec(port, valid);
+    bucket = i / EVTCHNS_PER_BUCKET;
+    return &de->groups[bucket / BUCKETS_PER_GROUP][bucket % BUCKETS_PER_GROUP]
+                      [i % EVTCHNS_PER_BUCKET];
+}
 /* Takes a free port (port 0: the lowest) for the caller to bind; d->evtchn.lock held. 0, -EINVAL
  * (dying, out of range), -EBUSY, -ENOSPC, -ENOMEM. */
 int evtchn_alloc_port(struct domain *d, evtchn_port_t port, struct evtchn **out) __must_check;
@@ -126,6 +139,7 @@ int evtchn_bind_vcpu(evtchn_port_t port, unsigned int vcpu_id) __must_check;
 int evtchn_status(struct evtchn_status *op) __must_check;
 /* by_guest: the hypervisor's own ends are refused. */
 int evtchn_close(struct domain *d, evtchn_port_t port, bool by_guest);
+/* Interrupts are on. */
 int evtchn_send(struct domain *d, evtchn_port_t port) __must_check;
 int evtchn_unmask(struct domain *d, evtchn_port_t port) __must_check;
 int evtchn_set_priority(struct domain *d, evtchn_port_t port, unsigned int priority) __must_check;

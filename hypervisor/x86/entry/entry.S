@@ -222,8 +222,7 @@ syscall_common:
         push    %r11
         push    $SEL_RING3_CS64
         push    %rcx
-        push    $0
-        movl    $TRAP_SYSCALL_, 4(%rsp)
+        push    syscall_vector(%rip)
         SAVE_ALL
         CALL_C  pv_syscall
         jmp     exit_to_guest
@@ -233,8 +232,7 @@ syscall32_common:
         push    %r11
         push    $SEL_RING3_CS32
         push    %rcx
-        push    $0
-        movl    $TRAP_SYSCALL_, 4(%rsp)
+        push    syscall_vector(%rip)
         SAVE_ALL
         CALL_C  pv_syscall32
         jmp     exit_to_guest
@@ -251,8 +249,7 @@ sysenter_entry:
         popfq
         push    $SEL_RING3_CS32
         push    $0
-        push    $0
-        movl    $TRAP_SYSCALL_, 4(%rsp)
+        push    syscall_vector(%rip)
         SAVE_ALL
         CALL_C  pv_sysenter
         jmp     exit_to_guest
@@ -263,10 +260,22 @@ sysenter_entry:
         .globl  pv_return_to_guest
 pv_return_to_guest:
         CALL_C  pv_exit_work
-exit_to_guest:                          /* interrupts are off; al: SYSRET will do */
-        test    %al, %al
-        jnz     1f
-        RESTORE_ALL
+/*
+ * Interrupts are off. SYSRET gives the guest flat selectors and its rip in rcx: right after SYSCALL and at
+ * the start of a handler. A rip that is not canonical would fault in ring 0 on the guest's stack.
+ */
+exit_to_guest:
+        testb   $TRAP_SYSCALL_ >> 8, UREGS_entry_vector + 1(%rsp)
+        jz      2f
+        mov     UREGS_rip(%rsp), %rcx
+        mov     %rcx, %rax
+        shl     $16, %rax
+        sar     $16, %rax
+        cmp     %rcx, %rax
+        jne     2f
+        cmpw    $SEL_RING3_CS32, UREGS_cs(%rsp)
+        jne     1f
+2:      RESTORE_ALL
         add     $8, %rsp
         .globl  iret_to_guest
 iret_to_guest:
@@ -280,6 +289,8 @@ iret_to_guest:
 
         .section .rodata.entry, "a", @progbits
         .balign 8
+syscall_vector:                         /* no error code, and the vector above it */
+        .long   0, TRAP_SYSCALL_
         .globl  exception_entry
 exception_entry:
         .irp    vector, 0, 1, 2, 3, 4, 5, 6, 7, 8

@@ -1,7 +1,8 @@
 /* The slow half of the way to a guest (exit.h). */
+#include "bounce.h"
 #include "exit.h"
 
-bool pv_exit_work(struct cpu_user_regs *regs);
+void pv_exit_work(struct cpu_user_regs *regs);
 
 /* Makes the next thing to deliver pending; false: none. */
 static bool next_delivery(struct vcpu *v)
@@ -24,18 +25,29 @@ static bool next_delivery(struct vcpu *v)
     return false;
 }
 
+/* One thing at a time, and first the exception: it belongs to the registers as they are. */
 void pv_exit_slow(struct vcpu *v)
 {
     local_irq_enable();
-    if (this_cpu(softirq_pending)) {
+    if (v->arch.pv.bounce.flags) {
+        pv_deliver_bounce(v);
+    } else if (this_cpu(softirq_pending)) {
         do_softirq(); /* may go on with another vcpu and never return */
+    } else if (likely(!v->nmi_pending) && likely(v->arch.kernel_mode) &&
+               likely(v->arch.pv.event_callback_eip)) {
+        /* Nothing but an event, into the kernel: at once. */
+        if (vcpu_event_delivery_pending(v) &&
+            !bounce_now(v, guest_cpu_user_regs(), v->arch.pv.event_callback_eip,
+                        BOUNCE_MASK_EVENTS, 0, true)) {
+            pv_bounce_refused(v);
+        }
     } else if (next_delivery(v)) {
         pv_deliver_bounce(v);
     }
 }
 
 /* For what ends in assembly: interrupts and switches of context. */
-bool pv_exit_work(struct cpu_user_regs *regs)
+void pv_exit_work(struct cpu_user_regs *regs)
 {
-    return exit_to_guest(regs, current);
+    exit_to_guest(regs, current);
 }

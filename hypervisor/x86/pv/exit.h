@@ -26,36 +26,24 @@ static inline bool nmi_deliverable(const struct vcpu *v)
     return v->nmi_pending && !v->arch.nmi_masked && v->arch.pv.trap_ctxt[X86_EXC_NMI].address;
 }
 
+/* Interrupts are off: plain reads, nobody on this CPU writes. Others who write send an interrupt. */
 static __always_inline bool exit_work_pending(struct cpu_user_regs *regs, const struct vcpu *v)
 {
-    const unsigned long *softirqs =
-        (const unsigned long *)((unsigned long)&percpu_softirq_pending +
-                                info_of_frame(regs)->per_cpu_offset);
+    const char *percpu = (const char *)&percpu_softirq_pending;
+    const struct vcpu_info *vi = v->vcpu_info;
 
-    return READ_ONCE(*softirqs) != 0 || (unlikely(v->nmi_pending) && nmi_deliverable(v)) ||
-           (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) &&
-            !READ_ONCE(v->vcpu_info->evtchn_upcall_mask));
+    return v->arch.pv.bounce.flags != 0 ||
+           *(const unsigned long *)(percpu + info_of_frame(regs)->per_cpu_offset) != 0 ||
+           (unlikely(v->nmi_pending) && nmi_deliverable(v)) ||
+           (unlikely(vi->evtchn_upcall_pending) && !vi->evtchn_upcall_mask);
 }
 
-/* SYSRET gives the guest flat selectors and its rip in rcx: right after SYSCALL and at the start of
- * a handler. A rip that is not canonical would fault in ring 0 on the guest's stack. */
-static __always_inline bool sysret_will_do(const struct cpu_user_regs *regs)
+/* Returns with interrupts off; entry.S looks whether SYSRET will do. v is current, regs its frame.
+ * May go on with another vcpu and never return. */
+static __always_inline void exit_to_guest(struct cpu_user_regs *regs, struct vcpu *v)
 {
-    return (regs->entry_vector & TRAP_SYSCALL) && is_canonical(regs->rip) &&
-           regs->cs != FLAT_USER_CS32;
-}
-
-/* Returns with interrupts off; true: SYSRET will do. v is current, regs its frame. May go on with
- * another vcpu and never return. */
-static __always_inline bool exit_to_guest(struct cpu_user_regs *regs, struct vcpu *v)
-{
-    /* First the exception: it belongs to the registers as they are. */
-    while (unlikely(v->arch.pv.bounce.flags)) {
-        local_irq_enable();
-        pv_deliver_bounce(v);
-    }
     local_irq_disable();
-    while (unlikely(exit_work_pending(regs, v) || v->arch.pv.bounce.flags)) {
+    while (unlikely(exit_work_pending(regs, v))) {
         pv_exit_slow(v);
         local_irq_disable();
     }
@@ -69,7 +57,6 @@ static __always_inline bool exit_to_guest(struct cpu_user_regs *regs, struct vcp
 
         __asm__ volatile("verw %0" ::"m"(selector) : "cc"); /* clears the CPU's buffers */
     }
-    return sysret_will_do(regs);
 }
 
 #endif

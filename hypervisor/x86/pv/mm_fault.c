@@ -113,8 +113,7 @@ bool pv_handle_page_fault(unsigned long cr2, struct cpu_user_regs *regs)
         pv_emulate_table_write(cr2, regs)) {
         return true;
     }
-    /* What is not there is in no TLB either: only the guest itself can have mended it by now. */
-    if (guest_mode(regs) && !(regs->error_code & PF_PRESENT)) {
+    if (guest_mode(regs) && pv_fault_is_guests(regs->error_code, cr2)) {
         return false;
     }
     if (is_spurious(cr2, regs)) {

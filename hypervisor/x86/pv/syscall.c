@@ -3,14 +3,14 @@
  * its user mode does. A guest's kernel and its processes run in the same ring; arch.kernel_mode
  * tells.
  *
- * The functions are entered with interrupts off and return as exit_to_guest does (exit.h).
+ * The functions are entered with interrupts off and end as exit_to_guest does (exit.h).
  */
 #include "bounce.h"
 #include "exit.h"
 
-bool pv_syscall(struct cpu_user_regs *regs);
-bool pv_syscall32(struct cpu_user_regs *regs);
-bool pv_sysenter(struct cpu_user_regs *regs);
+void pv_syscall(struct cpu_user_regs *regs);
+void pv_syscall32(struct cpu_user_regs *regs);
+void pv_sysenter(struct cpu_user_regs *regs);
 
 #define SYSCALL_BYTES 2u /* 0F 05 */
 
@@ -47,7 +47,7 @@ static void system_call(struct vcpu *v, struct cpu_user_regs *regs)
     }
 }
 
-bool pv_syscall(struct cpu_user_regs *regs)
+void pv_syscall(struct cpu_user_regs *regs)
 {
     struct vcpu *v = info_of_frame(regs)->current_vcpu;
 
@@ -57,11 +57,11 @@ bool pv_syscall(struct cpu_user_regs *regs)
     } else {
         system_call(v, regs);
     }
-    return exit_to_guest(regs, v);
+    exit_to_guest(regs, v);
 }
 
 /* From 32-bit code (AMD): always for the guest's kernel. */
-bool pv_syscall32(struct cpu_user_regs *regs)
+void pv_syscall32(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     struct pv_vcpu *pv = &v->arch.pv;
@@ -74,11 +74,11 @@ bool pv_syscall32(struct cpu_user_regs *regs)
         regs->rip -= SYSCALL_BYTES;
         pv_inject_hw_exception(X86_EXC_UD, 0);
     }
-    return exit_to_guest(regs, v);
+    exit_to_guest(regs, v);
 }
 
 /* The CPU kept neither rip nor rsp: a fault can only be reported at 0. */
-bool pv_sysenter(struct cpu_user_regs *regs)
+void pv_sysenter(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
     struct pv_vcpu *pv = &v->arch.pv;
@@ -91,5 +91,5 @@ bool pv_sysenter(struct cpu_user_regs *regs)
     } else {
         pv_inject_hw_exception(X86_EXC_GP, 0);
     }
-    return exit_to_guest(regs, v);
+    exit_to_guest(regs, v);
 }

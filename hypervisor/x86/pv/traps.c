@@ -11,7 +11,7 @@
 #include "bounce.h"
 #include "exit.h"
 
-bool do_guest_exception(struct cpu_user_regs *regs); /* returns as exit_to_guest */
+void do_guest_exception(struct cpu_user_regs *regs); /* ends as exit_to_guest */
 void do_exception(struct cpu_user_regs *regs);       /* of the hypervisor */
 void do_ist_exception(struct cpu_user_regs *regs);
 void do_double_fault(struct cpu_user_regs *regs) __noreturn;
@@ -144,7 +144,7 @@ static void no_fpu(void)
 }
 
 /* A page fault of a guest that is its own: what pv_inject_page_fault does, at once. */
-static void bounce_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
+static __always_inline void bounce_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
 {
     const struct trap_info *ti = &v->arch.pv.trap_ctxt[X86_EXC_PF];
     uint32_t error_code = regs->error_code & ~PF_USER;
@@ -190,7 +190,7 @@ static __noinline void guest_exception(struct cpu_user_regs *regs, unsigned int 
     }
 }
 
-bool do_guest_exception(struct cpu_user_regs *regs)
+void do_guest_exception(struct cpu_user_regs *regs)
 {
     struct vcpu *v = info_of_frame(regs)->current_vcpu;
     unsigned int vector = regs->entry_vector & 0xff;
@@ -199,14 +199,14 @@ bool do_guest_exception(struct cpu_user_regs *regs)
         unsigned long cr2 = read_cr2();
 
         local_irq_enable();
-        if (!pv_handle_page_fault(cr2, regs)) {
+        if (pv_fault_is_guests(regs->error_code, cr2) || !pv_handle_page_fault(cr2, regs)) {
             bounce_page_fault(v, regs, cr2);
         }
     } else {
         local_irq_enable();
         guest_exception(regs, vector);
     }
-    return exit_to_guest(regs, v);
+    exit_to_guest(regs, v);
 }
 
 void do_exception(struct cpu_user_regs *regs)

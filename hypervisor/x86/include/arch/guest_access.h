@@ -43,7 +43,9 @@ static __always_inline unsigned long guest_clamp(unsigned long addr, unsigned lo
                      : [limit] "r"(GUEST_SIZE - n + 1), [off] "r"(off)
                      : "cc");
     *ok = mask != 0 && addr + (n - 1) >= addr;
-    return (off & mask) + GUEST_BASE;
+    addr = (off & mask) + GUEST_BASE;
+    __asm__("" : "+r"(addr)); /* one register, from which the words are addressed */
+    return addr;
 }
 
 #define GUEST_LOAD(suffix, type, value, from, fault)                                        \

@@ -10,6 +10,7 @@
 #define ARCH_PV_MM_H
 
 #include <hospes/domain.h>
+#include <arch/layout.h>
 #include <arch/mm.h>
 
 /* ---- faults ---- */
@@ -21,6 +22,13 @@
  * faults.
  */
 bool pv_handle_page_fault(unsigned long cr2, struct cpu_user_regs *regs);
+/* A fault of a PV guest that is plainly its own. What is not there is in no TLB either: only the
+ * guest itself can have mended it by now. */
+static __always_inline bool pv_fault_is_guests(uint32_t error_code, unsigned long cr2)
+{
+    return !(error_code & 9u /* present, reserved bits */) &&
+           (cr2 < 0x800000000000ul || cr2 >= HYP_VIRT_END);
+}
 
 /* ---- address spaces ---- */
 /* Sets v->arch.cr3 from the tables and v->arch.kernel_mode (user table where there is one). */
