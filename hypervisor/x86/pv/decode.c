@@ -14,61 +14,120 @@
 #define MOFFS   0x20u /* an address, by address size */
 #define GROUP3  0x40u /* an immediate only for reg 0 and 1 */
 #define INVALID 0x80u
+#define PREFIX  0x100u /* a legacy prefix; only of the one-byte map */
 
-struct shape {
-    uint8_t first, last, what;
+/* By opcode; what has no row is a single byte. The first rows are eight ALU operations, alike. */
+static const uint16_t map_one[256] = {
+    [0x00 ... 0x03] = MODRM,
+    [0x04] = IMM8,
+    [0x05] = IMM_Z,
+    [0x08 ... 0x0b] = MODRM,
+    [0x0c] = IMM8,
+    [0x0d] = IMM_Z,
+    [0x10 ... 0x13] = MODRM,
+    [0x14] = IMM8,
+    [0x15] = IMM_Z,
+    [0x18 ... 0x1b] = MODRM,
+    [0x1c] = IMM8,
+    [0x1d] = IMM_Z,
+    [0x20 ... 0x23] = MODRM,
+    [0x24] = IMM8,
+    [0x25] = IMM_Z,
+    [0x26] = PREFIX,
+    [0x28 ... 0x2b] = MODRM,
+    [0x2c] = IMM8,
+    [0x2d] = IMM_Z,
+    [0x2e] = PREFIX,
+    [0x30 ... 0x33] = MODRM,
+    [0x34] = IMM8,
+    [0x35] = IMM_Z,
+    [0x36] = PREFIX,
+    [0x38 ... 0x3b] = MODRM,
+    [0x3c] = IMM8,
+    [0x3d] = IMM_Z,
+    [0x3e] = PREFIX,
+    [0x62] = INVALID,
+    [0x63] = MODRM,
+    [0x64 ... 0x67] = PREFIX,
+    [0x68] = IMM_Z,
+    [0x69] = MODRM | IMM_Z,
+    [0x6a] = IMM8,
+    [0x6b] = MODRM | IMM8,
+    [0x70 ... 0x7f] = IMM8,
+    [0x80] = MODRM | IMM8,
+    [0x81] = MODRM | IMM_Z,
+    [0x82] = INVALID,
+    [0x83] = MODRM | IMM8,
+    [0x84 ... 0x8f] = MODRM,
+    [0x9a] = INVALID,
+    [0xa0 ... 0xa3] = MOFFS,
+    [0xa8] = IMM8,
+    [0xa9] = IMM_Z,
+    [0xb0 ... 0xb7] = IMM8,
+    [0xb8 ... 0xbf] = IMM_V,
+    [0xc0 ... 0xc1] = MODRM | IMM8,
+    [0xc2] = IMM16,
+    [0xc4 ... 0xc5] = INVALID,
+    [0xc6] = MODRM | IMM8,
+    [0xc7] = MODRM | IMM_Z,
+    [0xc8] = IMM16 | IMM8,
+    [0xca] = IMM16,
+    [0xcd] = IMM8,
+    [0xd0 ... 0xd3] = MODRM,
+    [0xd4 ... 0xd5] = IMM8,
+    [0xd6] = INVALID,
+    [0xd8 ... 0xdf] = MODRM,
+    [0xe0 ... 0xe7] = IMM8,
+    [0xe8 ... 0xe9] = IMM_Z,
+    [0xea] = INVALID,
+    [0xeb] = IMM8,
+    [0xf0] = PREFIX,
+    [0xf2 ... 0xf3] = PREFIX,
+    [0xf6] = MODRM | GROUP3,
+    [0xf7] = MODRM | GROUP3,
+    [0xfe ... 0xff] = MODRM,
 };
 
-/* Opcodes that no row has are a single byte. */
-static const struct shape map_one[] = {
-    {0x62, 0x62, INVALID},       {0x63, 0x63, MODRM},          {0x68, 0x68, IMM_Z},
-    {0x69, 0x69, MODRM | IMM_Z}, {0x6a, 0x6a, IMM8},           {0x6b, 0x6b, MODRM | IMM8},
-    {0x70, 0x7f, IMM8},          {0x80, 0x80, MODRM | IMM8},   {0x81, 0x81, MODRM | IMM_Z},
-    {0x82, 0x82, INVALID},       {0x83, 0x83, MODRM | IMM8},   {0x84, 0x8f, MODRM},
-    {0x9a, 0x9a, INVALID},       {0xa0, 0xa3, MOFFS},          {0xa8, 0xa8, IMM8},
-    {0xa9, 0xa9, IMM_Z},         {0xb0, 0xb7, IMM8},           {0xb8, 0xbf, IMM_V},
-    {0xc0, 0xc1, MODRM | IMM8},  {0xc2, 0xc2, IMM16},          {0xc4, 0xc5, INVALID},
-    {0xc6, 0xc6, MODRM | IMM8},  {0xc7, 0xc7, MODRM | IMM_Z},  {0xc8, 0xc8, IMM16 | IMM8},
-    {0xca, 0xca, IMM16},         {0xcd, 0xcd, IMM8},           {0xd0, 0xd3, MODRM},
-    {0xd4, 0xd5, IMM8},          {0xd6, 0xd6, INVALID},        {0xd8, 0xdf, MODRM},
-    {0xe0, 0xe7, IMM8},          {0xe8, 0xe9, IMM_Z},          {0xea, 0xea, INVALID},
-    {0xeb, 0xeb, IMM8},          {0xf6, 0xf6, MODRM | GROUP3}, {0xf7, 0xf7, MODRM | GROUP3},
-    {0xfe, 0xff, MODRM},
+static const uint16_t map_0f[256] = {
+    [0x00 ... 0x03] = MODRM,
+    [0x04] = INVALID,
+    [0x0a] = INVALID,
+    [0x0c] = INVALID,
+    [0x0d] = MODRM,
+    [0x0f] = INVALID,
+    [0x10 ... 0x23] = MODRM,
+    [0x24 ... 0x27] = INVALID,
+    [0x28 ... 0x2f] = MODRM,
+    [0x36] = INVALID,
+    [0x39 ... 0x3f] = INVALID,
+    [0x40 ... 0x6f] = MODRM,
+    [0x70 ... 0x73] = MODRM | IMM8,
+    [0x74 ... 0x76] = MODRM,
+    [0x78 ... 0x7f] = MODRM,
+    [0x80 ... 0x8f] = IMM_Z,
+    [0x90 ... 0x9f] = MODRM,
+    [0xa3] = MODRM,
+    [0xa4] = MODRM | IMM8,
+    [0xa5] = MODRM,
+    [0xa6 ... 0xa7] = INVALID,
+    [0xab] = MODRM,
+    [0xac] = MODRM | IMM8,
+    [0xad ... 0xb9] = MODRM,
+    [0xba] = MODRM | IMM8,
+    [0xbb ... 0xc1] = MODRM,
+    [0xc2] = MODRM | IMM8,
+    [0xc3] = MODRM,
+    [0xc4 ... 0xc6] = MODRM | IMM8,
+    [0xc7] = MODRM,
+    [0xd0 ... 0xff] = MODRM,
 };
 
-static const struct shape map_0f[] = {
-    {0x00, 0x03, MODRM},        {0x04, 0x04, INVALID},      {0x0a, 0x0a, INVALID},
-    {0x0c, 0x0c, INVALID},      {0x0d, 0x0d, MODRM},        {0x0f, 0x0f, INVALID},
-    {0x10, 0x23, MODRM},        {0x24, 0x27, INVALID},      {0x28, 0x2f, MODRM},
-    {0x36, 0x36, INVALID},      {0x39, 0x3f, INVALID},      {0x40, 0x6f, MODRM},
-    {0x70, 0x73, MODRM | IMM8}, {0x74, 0x76, MODRM},        {0x78, 0x7f, MODRM},
-    {0x80, 0x8f, IMM_Z},        {0x90, 0x9f, MODRM},        {0xa3, 0xa3, MODRM},
-    {0xa4, 0xa4, MODRM | IMM8}, {0xa5, 0xa5, MODRM},        {0xa6, 0xa7, INVALID},
-    {0xab, 0xab, MODRM},        {0xac, 0xac, MODRM | IMM8}, {0xad, 0xb9, MODRM},
-    {0xba, 0xba, MODRM | IMM8}, {0xbb, 0xc1, MODRM},        {0xc2, 0xc2, MODRM | IMM8},
-    {0xc3, 0xc3, MODRM},        {0xc4, 0xc6, MODRM | IMM8}, {0xc7, 0xc7, MODRM},
-    {0xd0, 0xff, MODRM},
-};
-
-static unsigned int shape_of(unsigned int map, unsigned int opcode)
+static inline unsigned int shape_of(unsigned int map, unsigned int opcode)
 {
-    const struct shape *s = map == MAP_ONE ? map_one : map_0f;
-    size_t n = map == MAP_ONE ? ARRAY_SIZE(map_one) : ARRAY_SIZE(map_0f);
-
-    if (map == MAP_0F38) { /* MOVBE and CRC32 */
+    if (unlikely(map == MAP_0F38)) { /* MOVBE and CRC32 */
         return opcode == 0xf0 || opcode == 0xf1 ? MODRM : INVALID;
     }
-    if (map == MAP_ONE && opcode < 0x40) { /* eight rows of ALU operations, alike */
-        static const uint8_t alu[8] = {MODRM, MODRM, MODRM, MODRM, IMM8, IMM_Z, 0, 0};
-
-        return alu[opcode & 7];
-    }
-    for (; n > 0; n--, s++) {
-        if (opcode >= s->first && opcode <= s->last) {
-            return s->what;
-        }
-    }
-    return 0;
+    return map == MAP_ONE ? map_one[opcode] : map_0f[opcode];
 }
 
 /* Bytes under the cursor. */
@@ -77,7 +136,7 @@ struct cursor {
     bool short_of; /* asked for more than there is */
 };
 
-static uint8_t next_byte(struct cursor *c)
+static inline uint8_t next_byte(struct cursor *c)
 {
     if (c->p >= c->end) {
         c->short_of = true;
@@ -96,48 +155,56 @@ static int64_t next_signed(struct cursor *c, unsigned int bytes)
     return bytes == 8 ? (int64_t)v : (int64_t)(v << (64 - 8 * bytes)) >> (64 - 8 * bytes);
 }
 
-/* Is b a prefix (but REX)? Notes it. */
-static bool legacy_prefix(struct insn *i, uint8_t b)
+/* Notes a prefix (but REX). */
+static __noinline void legacy_prefix(struct insn *i, uint8_t b)
 {
-    static const uint8_t segments[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65}; /* as enum insn_seg */
-
-    for (uint8_t seg = 0; seg < ARRAY_SIZE(segments); seg++) {
-        if (b == segments[seg]) {
-            i->seg = seg;
-            return true;
-        }
-    }
     switch (b) {
+    case 0x26:
+        i->seg = SEG_ES;
+        break;
+    case 0x2e:
+        i->seg = SEG_CS;
+        break;
+    case 0x36:
+        i->seg = SEG_SS;
+        break;
+    case 0x3e:
+        i->seg = SEG_DS;
+        break;
+    case 0x64:
+        i->seg = SEG_FS;
+        break;
+    case 0x65:
+        i->seg = SEG_GS;
+        break;
     case 0x66:
         i->op_bytes = 2;
-        return true;
+        break;
     case 0x67:
         i->addr_bytes = i->long_mode ? 4 : 2;
-        return true;
+        break;
     case 0xf0:
         i->lock = true;
-        return true;
-    case 0xf2:
-    case 0xf3:
+        break;
+    default:
         i->repne = b == 0xf2;
         i->rep = b == 0xf3;
-        return true;
-    default:
-        return false;
+        break;
     }
 }
 
 /* Prefixes in any order, REX last; returns the first byte behind them. (The CPU ignores a REX that
  * is not last; nobody writes that.) */
-static uint8_t prefixes(struct insn *i, struct cursor *c)
+static inline uint8_t prefixes(struct insn *i, struct cursor *c)
 {
-    uint8_t b;
+    uint8_t b = next_byte(c);
 
     i->op_bytes = 4;
     i->addr_bytes = i->long_mode ? 8 : 4;
-    do {
+    while (unlikely(map_one[b] & PREFIX) && !c->short_of) {
+        legacy_prefix(i, b);
         b = next_byte(c);
-    } while (!c->short_of && legacy_prefix(i, b));
+    }
     if (i->long_mode && (b & 0xf0) == 0x40) {
         i->rex = b;
         if (b & 8) {
@@ -205,7 +272,7 @@ static void modrm(struct insn *i, struct cursor *c)
     }
 }
 
-static void immediate(struct insn *i, struct cursor *c, unsigned int what)
+static __noinline void immediate(struct insn *i, struct cursor *c, unsigned int what)
 {
     unsigned int z = i->op_bytes == 2 ? 2 : 4;
 
@@ -253,7 +320,9 @@ int insn_decode(struct insn *i, const uint8_t *bytes, unsigned int n, bool long_
     if (what & MODRM) {
         modrm(i, &c);
     }
-    immediate(i, &c, what);
+    if (what & ~MODRM) {
+        immediate(i, &c, what);
+    }
     if (c.short_of) {
         return n >= INSN_MAX ? -EINVAL : -EFAULT;
     }

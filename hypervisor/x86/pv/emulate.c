@@ -173,28 +173,51 @@ static enum emulation emulate_cpuid(const struct insn *i, struct cpu_user_regs *
     return EMU_DONE;
 }
 
-/* Rows: opcodes first..last of a map; user: its user mode may, too (the handler checks the rest).
- */
+/* What is carried out; user: for its user mode, too (the handler checks the rest). */
+enum row { ROW_NONE, ROW_STRING_IO, ROW_IO, ROW_CLI_STI, ROW_0F01, ROW_CLTS, ROW_WBINVD, ROW_FROM_CR,
+           ROW_FROM_DR, ROW_TO_CR, ROW_TO_DR, ROW_WRMSR, ROW_RDTSC, ROW_RDMSR, ROW_CPUID };
 static const struct {
-    uint8_t map, first, last;
-    bool user;
     enum emulation (*fn)(const struct insn *i, struct cpu_user_regs *regs);
+    bool user;
 } privileged[] = {
-    {MAP_ONE, 0x6c, 0x6f, true, emulate_ins_outs},
-    {MAP_ONE, 0xe4, 0xe7, true, emulate_in_out},
-    {MAP_ONE, 0xec, 0xef, true, emulate_in_out},
-    {MAP_ONE, 0xfa, 0xfb, true, emulate_cli_sti},
-    {MAP_0F, 0x01, 0x01, true, emulate_0f01},
-    {MAP_0F, 0x06, 0x06, false, emulate_clts},
-    {MAP_0F, 0x09, 0x09, false, emulate_wbinvd},
-    {MAP_0F, 0x20, 0x20, false, emulate_mov_from_cr},
-    {MAP_0F, 0x21, 0x21, false, emulate_mov_from_dr},
-    {MAP_0F, 0x22, 0x22, false, emulate_mov_to_cr},
-    {MAP_0F, 0x23, 0x23, false, emulate_mov_to_dr},
-    {MAP_0F, 0x30, 0x30, false, emulate_wrmsr},
-    {MAP_0F, 0x31, 0x31, true, emulate_rdtsc},
-    {MAP_0F, 0x32, 0x32, false, emulate_rdmsr},
-    {MAP_0F, 0xa2, 0xa2, true, emulate_cpuid},
+    [ROW_STRING_IO] = {emulate_ins_outs, true},
+    [ROW_IO] = {emulate_in_out, true},
+    [ROW_CLI_STI] = {emulate_cli_sti, true},
+    [ROW_0F01] = {emulate_0f01, true},
+    [ROW_CLTS] = {emulate_clts, false},
+    [ROW_WBINVD] = {emulate_wbinvd, false},
+    [ROW_FROM_CR] = {emulate_mov_from_cr, false},
+    [ROW_FROM_DR] = {emulate_mov_from_dr, false},
+    [ROW_TO_CR] = {emulate_mov_to_cr, false},
+    [ROW_TO_DR] = {emulate_mov_to_dr, false},
+    [ROW_WRMSR] = {emulate_wrmsr, false},
+    [ROW_RDTSC] = {emulate_rdtsc, true},
+    [ROW_RDMSR] = {emulate_rdmsr, false},
+    [ROW_CPUID] = {emulate_cpuid, true},
+};
+/* The row of an opcode of each map. */
+static const uint8_t rows[2][256] = {
+    [MAP_ONE] =
+        {
+            [0x6c ... 0x6f] = ROW_STRING_IO,
+            [0xe4 ... 0xe7] = ROW_IO,
+            [0xec ... 0xef] = ROW_IO,
+            [0xfa ... 0xfb] = ROW_CLI_STI,
+        },
+    [MAP_0F] =
+        {
+            [0x01] = ROW_0F01,
+            [0x06] = ROW_CLTS,
+            [0x09] = ROW_WBINVD,
+            [0x20] = ROW_FROM_CR,
+            [0x21] = ROW_FROM_DR,
+            [0x22] = ROW_TO_CR,
+            [0x23] = ROW_TO_DR,
+            [0x30] = ROW_WRMSR,
+            [0x31] = ROW_RDTSC,
+            [0x32] = ROW_RDMSR,
+            [0xa2] = ROW_CPUID,
+        },
 };
 
 /* Behind an instruction that was carried out: as the CPU leaves it. */
@@ -213,16 +236,12 @@ static void retire(struct cpu_user_regs *regs, unsigned int len)
 
 static enum emulation dispatch(const struct insn *i, struct cpu_user_regs *regs)
 {
-    for (size_t n = 0; n < ARRAY_SIZE(privileged); n++) {
-        if (i->map == privileged[n].map && i->opcode >= privileged[n].first &&
-            i->opcode <= privileged[n].last) {
-            if (i->lock || (!privileged[n].user && !current->arch.kernel_mode)) {
-                return EMU_REFUSED;
-            }
-            return privileged[n].fn(i, regs);
-        }
+    unsigned int row = i->map <= MAP_0F ? rows[i->map][i->opcode] : ROW_NONE;
+
+    if (row == ROW_NONE || i->lock || (!privileged[row].user && !current->arch.kernel_mode)) {
+        return EMU_REFUSED;
     }
-    return EMU_REFUSED;
+    return privileged[row].fn(i, regs);
 }
 
 bool pv_emulate_privileged_op(struct cpu_user_regs *regs)

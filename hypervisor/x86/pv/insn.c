@@ -8,9 +8,19 @@
 #include "pv.h"
 #include "segment.h"
 
+/* What a fetch takes when it cannot reach the next page: 16 bytes at once. */
+static bool fetch_words(uint64_t words[2], unsigned long addr)
+{
+    return (addr & (PAGE_SIZE - 1)) <= PAGE_SIZE - 16 && !copy_bytes_from_guest(words, addr, 16);
+}
+
 int insn_fetch(struct insn *i, const struct cpu_user_regs *regs, unsigned long *fault_addr)
 {
-    uint8_t bytes[INSN_MAX] = {0};
+    union {
+        uint64_t words[2];
+        uint8_t bytes[INSN_MAX];
+    } u;
+    uint8_t *bytes = u.bytes;
     unsigned long addr = regs->rip;
     bool long_mode = regs->cs == FLAT_KERNEL_CS64;
     struct segment cs;
@@ -29,6 +39,10 @@ int insn_fetch(struct insn *i, const struct cpu_user_regs *regs, unsigned long *
             n = min(n, (size_t)(cs.limit - (uint32_t)regs->rip) + 1);
         }
     }
+    if (likely(n == INSN_MAX) && likely(fetch_words(u.words, addr))) {
+        *fault_addr = addr + n;
+        return insn_decode(i, bytes, INSN_MAX, long_mode);
+    }
     /* The next page may be no code or not there, and need not be. */
     first = min(n, PAGE_SIZE - (addr & (PAGE_SIZE - 1)));
     got = first - raw_copy_from_guest(bytes, addr, first);
@@ -39,42 +53,20 @@ int insn_fetch(struct insn *i, const struct cpu_user_regs *regs, unsigned long *
     return insn_decode(i, bytes, (unsigned int)got, long_mode);
 }
 
+#define GPR(name) offsetof(struct cpu_user_regs, name)
+static const uint8_t gpr_offset[16] = {
+    GPR(rax), GPR(rcx), GPR(rdx), GPR(rbx), GPR(rsp), GPR(rbp), GPR(rsi), GPR(rdi),
+    GPR(r8),  GPR(r9),  GPR(r10), GPR(r11), GPR(r12), GPR(r13), GPR(r14), GPR(r15),
+};
+
 uint64_t *insn_gpr(struct cpu_user_regs *r, unsigned int n)
 {
-    switch (n & 15) {
-    case 0:
-        return &r->rax;
-    case 1:
-        return &r->rcx;
-    case 2:
-        return &r->rdx;
-    case 3:
-        return &r->rbx;
-    case 4:
-        return &r->rsp;
-    case 5:
-        return &r->rbp;
-    case 6:
-        return &r->rsi;
-    case 7:
-        return &r->rdi;
-    case 8:
-        return &r->r8;
-    case 9:
-        return &r->r9;
-    case 10:
-        return &r->r10;
-    case 11:
-        return &r->r11;
-    case 12:
-        return &r->r12;
-    case 13:
-        return &r->r13;
-    case 14:
-        return &r->r14;
-    default:
-        return &r->r15;
-    }
+    return (uint64_t *)((char *)r + gpr_offset[n & 15]);
+}
+
+static uint64_t gpr_value(const struct cpu_user_regs *r, unsigned int n)
+{
+    return *(const uint64_t *)((const char *)r + gpr_offset[n & 15]);
 }
 
 static bool is_high_byte(const struct insn *i, unsigned int n, unsigned int bytes)
@@ -113,7 +105,7 @@ void insn_write_reg(const struct insn *i, struct cpu_user_regs *regs, unsigned i
 }
 
 /* Base of a segment register: in long mode only FS and GS have one. */
-static unsigned long segment_base(const struct insn *i, const struct cpu_user_regs *regs,
+static __noinline unsigned long segment_base(const struct insn *i, const struct cpu_user_regs *regs,
                                   unsigned int seg)
 {
     struct cpu_user_regs sel;
@@ -135,7 +127,6 @@ static unsigned long segment_base(const struct insn *i, const struct cpu_user_re
 
 unsigned long insn_address(const struct insn *i, const struct cpu_user_regs *regs)
 {
-    struct cpu_user_regs r = *regs;
     unsigned long ea = (unsigned long)i->disp;
     unsigned int seg = i->seg;
 
@@ -143,15 +134,17 @@ unsigned long insn_address(const struct insn *i, const struct cpu_user_regs *reg
         ea += regs->rip + i->len;
     }
     if (i->base != INSN_NO_REG) {
-        ea += *insn_gpr(&r, i->base);
+        ea += gpr_value(regs, i->base);
     }
     if (i->index != INSN_NO_REG) {
-        ea += *insn_gpr(&r, i->index) * i->scale;
+        ea += gpr_value(regs, i->index) * i->scale;
     }
     ea &= low_mask(i->addr_bytes);
     if (seg == SEG_DEFAULT) {
         seg = i->base == 4 || i->base == 5 ? SEG_SS : SEG_DS;
     }
-    ea += segment_base(i, regs, seg);
+    if (!i->long_mode || seg == SEG_FS || seg == SEG_GS) {
+        ea += segment_base(i, regs, seg);
+    }
     return i->long_mode ? ea : (uint32_t)ea;
 }

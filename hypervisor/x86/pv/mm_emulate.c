@@ -318,28 +318,48 @@ static struct page_info *frame_at(struct vcpu *v, unsigned long va, mfn_t *m)
         *m = MFN_NONE;
         return NULL;
     }
-    return mfn_valid(*m) && get_page(mfn_to_page(*m), v->domain) ? mfn_to_page(*m) : NULL;
+    return mfn_valid(*m) && get_page_inline(mfn_to_page(*m), v->domain) ? mfn_to_page(*m) : NULL;
 }
 
-/* Reads the operand, runs the instruction on it, installs. False: not ours. */
+/* Reads the operand, runs the instruction on it, installs. pg is locked. */
+static __always_inline int run_locked(struct page_info *pg, struct write_op *op,
+                                      const struct opcode_row *row, struct cpu_user_regs *next)
+{
+    pte_t *p = (pte_t *)((char *)page_to_virt(pg) + (op->va & (PAGE_SIZE - 1) & ~7ul));
+
+    if ((pg->type_info & PGT_TYPE_MASK) != PGT_L1) {
+        return -EINVAL;
+    }
+    op->old = (READ_ONCE(*p) >> ((op->va & 7) * 8)) & mask_of(op->bytes);
+    return row->fn(op, next) ? write_table(pg, p, op) : -EINVAL;
+}
+
+/* False: not ours. A plain move changes no register: only the others need a copy to work on. */
 static bool run_on_table(struct page_info *pg, struct write_op *op, const struct opcode_row *row)
 {
-    struct cpu_user_regs next = *op->regs;
-    pte_t *p = (pte_t *)((char *)page_to_virt(pg) + (op->va & (PAGE_SIZE - 1) & ~7ul));
-    int rc = -EINVAL;
+    bool plain = row->fn == op_mov_reg || row->fn == op_mov_imm;
+    int rc;
 
-    if (!page_lock(pg)) {
+    if (!page_lock_inline(pg)) {
         return false;
     }
-    if ((pg->type_info & PGT_TYPE_MASK) == PGT_L1) {
-        op->old = (READ_ONCE(*p) >> ((op->va & 7) * 8)) & mask_of(op->bytes);
+    if (plain) {
+        rc = run_locked(pg, op, row, op->regs);
+        page_unlock_inline(pg);
+        if (rc == 0) {
+            op->regs->rip += op->insn.len;
+            op->regs->rflags &= ~X86_EFLAGS_RF;
+        }
+    } else {
+        struct cpu_user_regs next = *op->regs;
+
         next.rip += op->insn.len;
-        rc = row->fn(op, &next) ? write_table(pg, p, op) : -EINVAL;
-    }
-    page_unlock(pg);
-    if (rc == 0) {
-        next.rflags &= ~X86_EFLAGS_RF;
-        *op->regs = next;
+        rc = run_locked(pg, op, row, &next);
+        page_unlock_inline(pg);
+        if (rc == 0) {
+            next.rflags &= ~X86_EFLAGS_RF;
+            *op->regs = next;
+        }
     }
     return rc == 0 || rc == -EAGAIN;
 }
@@ -361,7 +381,7 @@ static bool run_on_device(mfn_t m, struct write_op *op, const struct opcode_row 
 bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;
-    struct write_op op = {.regs = regs};
+    struct write_op op;
     const struct opcode_row *row;
     struct page_info *pg;
     unsigned long fault;
@@ -373,6 +393,8 @@ bool pv_emulate_table_write(unsigned long cr2, struct cpu_user_regs *regs)
         return false;
     }
     done = false;
+    op.regs = regs;
+    op.compare = false;
     if (pg && (READ_ONCE(pg->type_info) & PGT_TYPE_MASK) != PGT_L1) {
         put_page(pg); /* the common case: copy on write; looked at again under the lock */
         return false;
