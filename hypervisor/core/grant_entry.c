@@ -3,6 +3,7 @@
  * in its entry (version 1) or in a status word beside it (version 2), and must not take a grant
  * back while they are set. See grant_internal.h.
  */
+#include <hospes/page_inline.h>
 #include "grant_internal.h"
 
 /* What a shared entry said, read in one go. */
@@ -127,15 +128,16 @@ static int read_target(struct grant_table *gt, grant_ref_t ref, uint64_t *frame,
 
 /* A reference, and for writing a type reference, of the page. Only RAM can be granted: device
  * memory has no counts that would keep the granter alive as long as a mapping. */
-static int take_page(struct domain *d, mfn_t frame, bool write, struct page_info **out)
+static __always_inline int take_page(struct domain *d, mfn_t frame, bool write,
+                                     struct page_info **out)
 {
     struct page_info *pg = mfn_valid(frame) ? mfn_to_page(frame) : NULL;
 
     *out = NULL;
-    if (!pg || !get_page(pg, d)) {
+    if (!pg || !get_page_inline(pg, d)) {
         return GNTST_bad_page;
     }
-    if (write && get_page_type(pg, PGT_WRITABLE, false)) {
+    if (write && get_page_type_inline(pg, PGT_WRITABLE, false)) {
         put_page(pg);
         return GNTST_general_error;
     }
@@ -149,9 +151,9 @@ static void drop_page(struct page_info *pg, bool write)
         return;
     }
     if (write) {
-        put_page_and_type(pg);
+        put_page_and_type_inline(pg);
     } else {
-        put_page(pg);
+        put_page_inline(pg);
     }
 }
 
@@ -238,10 +240,10 @@ int grant_acquire(struct domain *granter, grant_ref_t ref, domid_t user, bool wr
     if (ref >= entries) {
         return GNTST_bad_gntref;
     }
-    *use = (struct grant_use){.granter = granter,
-                              .ref = (grant_ref_t)array_index_nospec(ref, entries),
-                              .write = write,
-                              .kind = kind};
+    use->granter = granter; /* the rest is set by acquire_locked, or nobody looks at it */
+    use->ref = (grant_ref_t)array_index_nospec(ref, entries);
+    use->write = write;
+    use->kind = kind;
     rc = acquire_locked(gt, want, user, use);
     return rc;
 }

@@ -31,35 +31,35 @@ bool guest_range_ok(unsigned long addr, size_t n, size_t size);
 
 /* One object of a size known to the compiler is copied in line where the architecture can
  * (GUEST_SMALL, copy_small_*: <arch/guest_access.h>). True: failed. */
-#define copy_bytes_from_guest(dst, addr, n)                   \
-    (__builtin_constant_p(n) && GUEST_SMALL(n)                \
-         ? copy_small_from_guest(dst, addr, n)                \
-         : raw_copy_from_guest(dst, addr, n) != 0)
-#define copy_bytes_to_guest(addr, src, n)                     \
-    (__builtin_constant_p(n) && GUEST_SMALL(n)                \
-         ? copy_small_to_guest(addr, src, n)                  \
-         : raw_copy_to_guest(addr, src, n) != 0)
+#define copy_bytes_from_guest(dst, addr, n)                                          \
+    (__builtin_constant_p(n) && GUEST_SMALL(n) ? copy_small_from_guest(dst, addr, n) \
+                                               : raw_copy_from_guest(dst, addr, n) != 0)
+#define copy_bytes_to_guest(addr, src, n)                                          \
+    (__builtin_constant_p(n) && GUEST_SMALL(n) ? copy_small_to_guest(addr, src, n) \
+                                               : raw_copy_to_guest(addr, src, n) != 0)
 
 /* dst/src point to objects of the handle's type; n of them. True: failed, return -EFAULT. */
 #define copy_from_guest(dst, h, n) copy_from_guest_offset(dst, h, 0, n)
 #define copy_to_guest(h, src, n)   copy_to_guest_offset(h, 0, src, n)
-#define copy_from_guest_offset(dst, h, off, n)                                                \
-    ({                                                                                        \
-        __typeof__((h).p) h_ = (h).p;                                                         \
-        __typeof__(*h_) *d_ = (dst);                                                          \
-        size_t off_ = (off);                                                                  \
-                                                                                              \
-        (!__builtin_constant_p(n) && !guest_range_ok((unsigned long)h_, off_ + (n), sizeof(*h_))) || \
-            copy_bytes_from_guest(d_, (unsigned long)h_ + off_ * sizeof(*h_), (n) * sizeof(*h_));    \
+#define copy_from_guest_offset(dst, h, off, n)                                                    \
+    ({                                                                                            \
+        __typeof__((h).p) h_ = (h).p;                                                             \
+        __typeof__(*h_) *d_ = (dst);                                                              \
+        size_t off_ = (off);                                                                      \
+                                                                                                  \
+        (!__builtin_constant_p(n) &&                                                              \
+         !guest_range_ok((unsigned long)h_, off_ + (n), sizeof(*h_))) ||                          \
+            copy_bytes_from_guest(d_, (unsigned long)h_ + off_ * sizeof(*h_), (n) * sizeof(*h_)); \
     })
-#define copy_to_guest_offset(h, off, src, n)                                                  \
-    ({                                                                                        \
-        __typeof__((h).p) h_ = (h).p;                                                         \
-        const __typeof__(*h_) *s_ = (src);                                                    \
-        size_t off_ = (off);                                                                  \
-                                                                                              \
-        (!__builtin_constant_p(n) && !guest_range_ok((unsigned long)h_, off_ + (n), sizeof(*h_))) || \
-            copy_bytes_to_guest((unsigned long)h_ + off_ * sizeof(*h_), s_, (n) * sizeof(*h_));      \
+#define copy_to_guest_offset(h, off, src, n)                                                    \
+    ({                                                                                          \
+        __typeof__((h).p) h_ = (h).p;                                                           \
+        const __typeof__(*h_) *s_ = (src);                                                      \
+        size_t off_ = (off);                                                                    \
+                                                                                                \
+        (!__builtin_constant_p(n) &&                                                            \
+         !guest_range_ok((unsigned long)h_, off_ + (n), sizeof(*h_))) ||                        \
+            copy_bytes_to_guest((unsigned long)h_ + off_ * sizeof(*h_), s_, (n) * sizeof(*h_)); \
     })
 /* One member of the structure that the handle points to, from the local *src. */
 #define copy_field_to_guest(h, src, field)                                                       \

@@ -60,9 +60,10 @@ struct hypercall {
 extern const struct hypercall hypercall_table[NR_HYPERCALLS];
 
 /* As hypercall_dispatch, in line; d is the current domain. */
-static __always_inline unsigned long
-hypercall_dispatch_from(const struct domain *d, unsigned long nr, unsigned long a1,
-                        unsigned long a2, unsigned long a3, unsigned long a4, unsigned long a5)
+static __always_inline unsigned long hypercall_dispatch_from(const struct domain *d,
+                                                             unsigned long nr, unsigned long a1,
+                                                             unsigned long a2, unsigned long a3,
+                                                             unsigned long a4, unsigned long a5)
 {
     const struct hypercall *h;
 

@@ -10,7 +10,7 @@
 #include <hospes/page.h>
 
 static __always_inline __must_check bool get_page_inline(struct page_info *pg,
-                                                        const struct domain *d)
+                                                         const struct domain *d)
 {
     uint64_t old = READ_ONCE(pg->count_info);
 
@@ -44,7 +44,7 @@ static __always_inline bool type_exchange(struct page_info *pg, uint64_t x, uint
 
 /* One more reference of the type that the frame has. */
 static __always_inline __must_check int get_page_type_inline(struct page_info *pg, uint64_t type,
-                                                            bool preemptible)
+                                                             bool preemptible)
 {
     uint64_t x = READ_ONCE(pg->type_info);
 

@@ -1,6 +1,7 @@
 /*
- * Registers and stack traces. The code is compiled with frame pointers: a trace follows them within
- * the CPU's own stack block and never touches anything else.
+ * Registers and stack traces. The code keeps no frame pointers (they cost every call three
+ * instructions), so a trace is every word on the stack that could be a return address: it lies
+ * behind a call instruction. Now and then an old one that was never overwritten is among them.
  */
 #include <hospes/arch.h>
 #include <hospes/console.h>
@@ -9,6 +10,7 @@
 #include <arch/apic.h>
 #include <arch/irq.h>
 #include <arch/layout.h>
+#include <arch/mm.h>
 #include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/symbols.h>
@@ -17,28 +19,51 @@
 
 #define MAX_FRAMES 40u
 
-static bool on_this_stack(unsigned long p)
+/* Does a call instruction end at addr: E8 and a distance, or FF /2 with an operand of any length?
+ */
+static bool behind_call(unsigned long addr)
+{
+    const uint8_t *p = (const uint8_t *)addr;
+
+    if (p[-5] == 0xe8) {
+        return true;
+    }
+    for (int n = 2; n <= 7; n++) {
+        if (p[-n] == 0xff && ((p[-n + 1] >> 3) & 7) == 2) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The end of the stack that sp is on, in the running CPU's block (arch/percpu.h): an IST stack is
+ * one page. 0: none of them. */
+static unsigned long stack_end(unsigned long sp)
 {
     unsigned long base = (unsigned long)get_cpu_info() & ~(STACK_SIZE - 1);
 
-    return p >= base && p <= base + STACK_SIZE - sizeof(struct cpu_info) - 16 && (p & 7) == 0;
+    if (sp < base || sp >= base + STACK_SIZE - sizeof(struct cpu_info) || (sp & 7)) {
+        return 0;
+    }
+    return sp < base + IST_STACKS * PAGE_SIZE ? (sp & PAGE_MASK) + PAGE_SIZE
+                                              : base + STACK_SIZE - sizeof(struct cpu_info);
 }
 
-static void dump_frames(unsigned long frame)
+static void dump_trace(unsigned long sp)
 {
+    unsigned long end = stack_end(sp);
+    unsigned int shown = 0;
     struct symbol s;
 
-    for (unsigned int i = 0; i < MAX_FRAMES && on_this_stack(frame); i++) {
-        const unsigned long *f = (const unsigned long *)frame;
+    for (; sp < end && shown < MAX_FRAMES; sp += 8) {
+        unsigned long word = *(const unsigned long *)sp;
 
-        if (!symbol_lookup(f[1] - 1, &s)) {
-            return;
+        /* The first bytes of the text are no code that calls; that of the boot is given back. */
+        if (symbol_lookup(word - 1, &s) && symbol_lookup(word - 8, &s) &&
+            hyp_va_to_pa((const void *)(word - 8)).v != ~0ull && behind_call(word)) {
+            printk(LOG_ERR "   [%016lx] %ps\n", word, (void *)word);
+            shown++;
         }
-        printk(LOG_ERR "   [%016lx] %ps\n", f[1], (void *)f[1]);
-        if (f[0] <= frame) {
-            return;
-        }
-        frame = f[0];
     }
 }
 
@@ -72,7 +97,7 @@ void show_execution_state(const struct cpu_user_regs *r)
     if (!guest_mode(r)) {
         printk(LOG_ERR "Trace:\n");
         printk(LOG_ERR "   [%016lx] %ps\n", (unsigned long)r->rip, (void *)r->rip);
-        dump_frames(r->rbp);
+        dump_trace(r->rsp);
     }
 }
 
@@ -83,7 +108,7 @@ void arch_dump_execution_state(void)
     printk(LOG_ERR "CPU %u, running %pv; cr2 %016lx cr3 %016lx\n", smp_processor_id(), v,
            (unsigned long)read_cr2(), (unsigned long)read_cr3());
     printk(LOG_ERR "Trace:\n");
-    dump_frames((unsigned long)__builtin_frame_address(0));
+    dump_trace((unsigned long)__builtin_frame_address(0) & ~7ul);
     if (v && !v->domain->is_idle) {
         printk(LOG_ERR "Guest's registers:\n");
         show_registers(guest_cpu_user_regs());

@@ -192,7 +192,12 @@ void arch_flush_before_reuse(struct page_info *pg)
     tlb_flush_since(mask, pg->tlbflush_timestamp);
 }
 
+/* Mostly only this CPU's. */
 void arch_grant_flush(struct domain *d)
 {
-    tlb_flush_mask(d->arch.pv.dirty_cpus);
+    if (likely(d->arch.pv.dirty_cpus.bits == cpumask_of(smp_processor_id()).bits)) {
+        tlb_flush_local();
+    } else {
+        tlb_flush_mask(d->arch.pv.dirty_cpus);
+    }
 }

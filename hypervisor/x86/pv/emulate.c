@@ -174,26 +174,34 @@ static enum emulation emulate_cpuid(const struct insn *i, struct cpu_user_regs *
 }
 
 /* What is carried out; user: for its user mode, too (the handler checks the rest). */
-enum row { ROW_NONE, ROW_STRING_IO, ROW_IO, ROW_CLI_STI, ROW_0F01, ROW_CLTS, ROW_WBINVD, ROW_FROM_CR,
-           ROW_FROM_DR, ROW_TO_CR, ROW_TO_DR, ROW_WRMSR, ROW_RDTSC, ROW_RDMSR, ROW_CPUID };
+enum row {
+    ROW_NONE,
+    ROW_STRING_IO,
+    ROW_IO,
+    ROW_CLI_STI,
+    ROW_0F01,
+    ROW_CLTS,
+    ROW_WBINVD,
+    ROW_FROM_CR,
+    ROW_FROM_DR,
+    ROW_TO_CR,
+    ROW_TO_DR,
+    ROW_WRMSR,
+    ROW_RDTSC,
+    ROW_RDMSR,
+    ROW_CPUID
+};
 static const struct {
     enum emulation (*fn)(const struct insn *i, struct cpu_user_regs *regs);
     bool user;
 } privileged[] = {
-    [ROW_STRING_IO] = {emulate_ins_outs, true},
-    [ROW_IO] = {emulate_in_out, true},
-    [ROW_CLI_STI] = {emulate_cli_sti, true},
-    [ROW_0F01] = {emulate_0f01, true},
-    [ROW_CLTS] = {emulate_clts, false},
-    [ROW_WBINVD] = {emulate_wbinvd, false},
-    [ROW_FROM_CR] = {emulate_mov_from_cr, false},
-    [ROW_FROM_DR] = {emulate_mov_from_dr, false},
-    [ROW_TO_CR] = {emulate_mov_to_cr, false},
-    [ROW_TO_DR] = {emulate_mov_to_dr, false},
-    [ROW_WRMSR] = {emulate_wrmsr, false},
-    [ROW_RDTSC] = {emulate_rdtsc, true},
-    [ROW_RDMSR] = {emulate_rdmsr, false},
-    [ROW_CPUID] = {emulate_cpuid, true},
+    [ROW_STRING_IO] = {emulate_ins_outs, true},   [ROW_IO] = {emulate_in_out, true},
+    [ROW_CLI_STI] = {emulate_cli_sti, true},      [ROW_0F01] = {emulate_0f01, true},
+    [ROW_CLTS] = {emulate_clts, false},           [ROW_WBINVD] = {emulate_wbinvd, false},
+    [ROW_FROM_CR] = {emulate_mov_from_cr, false}, [ROW_FROM_DR] = {emulate_mov_from_dr, false},
+    [ROW_TO_CR] = {emulate_mov_to_cr, false},     [ROW_TO_DR] = {emulate_mov_to_dr, false},
+    [ROW_WRMSR] = {emulate_wrmsr, false},         [ROW_RDTSC] = {emulate_rdtsc, true},
+    [ROW_RDMSR] = {emulate_rdmsr, false},         [ROW_CPUID] = {emulate_cpuid, true},
 };
 /* The row of an opcode of each map. */
 static const uint8_t rows[2][256] = {
@@ -272,16 +280,27 @@ bool pv_emulate_privileged_op(struct cpu_user_regs *regs)
 }
 
 /* The forced-emulation prefix: ud2a; "xen"; CPUID (<xen/arch-x86/xen.h>). */
+#define FORCED_BYTES 7u
+#define FORCED_CPUID 0xa20f6e65780b0ful /* 0f 0b 'x' 'e' 'n' 0f a2, the first lowest */
+
+static bool is_forced_cpuid(unsigned long rip)
+{
+    uint64_t word = 0;
+
+    /* At a page's end no byte more may be read than there are. */
+    if ((rip & (PAGE_SIZE - 1)) <= PAGE_SIZE - 8 ? copy_bytes_from_guest(&word, rip, 8)
+                                                 : raw_copy_from_guest(&word, rip, FORCED_BYTES)) {
+        return false;
+    }
+    return (word & (~0ul >> 8)) == FORCED_CPUID;
+}
+
 bool pv_emulate_invalid_op(struct cpu_user_regs *regs)
 {
-    static const uint8_t forced[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
-    uint8_t bytes[sizeof(forced)];
-
-    if (raw_copy_from_guest(bytes, regs->rip, sizeof(bytes)) != 0 ||
-        memcmp(bytes, forced, sizeof(forced)) != 0) {
+    if (!is_forced_cpuid(regs->rip)) {
         return false;
     }
     do_cpuid(regs, current->arch.kernel_mode);
-    retire(regs, sizeof(forced));
+    retire(regs, FORCED_BYTES);
     return true;
 }

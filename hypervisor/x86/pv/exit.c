@@ -37,8 +37,8 @@ void pv_exit_slow(struct vcpu *v)
                likely(v->arch.pv.event_callback_eip)) {
         /* Nothing but an event, into the kernel: at once. */
         if (vcpu_event_delivery_pending(v) &&
-            !bounce_now(v, guest_cpu_user_regs(), v->arch.pv.event_callback_eip,
-                        BOUNCE_MASK_EVENTS, 0, true)) {
+            !bounce_now(v, guest_cpu_user_regs(), v->arch.pv.event_callback_eip, BOUNCE_MASK_EVENTS,
+                        0, true)) {
             pv_bounce_refused(v);
         }
     } else if (next_delivery(v)) {

@@ -26,7 +26,8 @@ static inline bool nmi_deliverable(const struct vcpu *v)
     return v->nmi_pending && !v->arch.nmi_masked && v->arch.pv.trap_ctxt[X86_EXC_NMI].address;
 }
 
-/* Interrupts are off: plain reads, nobody on this CPU writes. Others who write send an interrupt. */
+/* Interrupts are off: plain reads, nobody on this CPU writes. Others who write send an interrupt.
+ */
 static __always_inline bool exit_work_pending(struct cpu_user_regs *regs, const struct vcpu *v)
 {
     const char *percpu = (const char *)&percpu_softirq_pending;

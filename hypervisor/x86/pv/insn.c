@@ -106,7 +106,7 @@ void insn_write_reg(const struct insn *i, struct cpu_user_regs *regs, unsigned i
 
 /* Base of a segment register: in long mode only FS and GS have one. */
 static __noinline unsigned long segment_base(const struct insn *i, const struct cpu_user_regs *regs,
-                                  unsigned int seg)
+                                             unsigned int seg)
 {
     struct cpu_user_regs sel;
     const uint16_t *which[] = {&sel.es, &regs->cs, &regs->ss, &sel.ds, &sel.fs, &sel.gs};

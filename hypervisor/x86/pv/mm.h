@@ -49,7 +49,7 @@ static inline pte_t *map_table(const struct page_info *pg)
  * non-present entry is fine as it is. -EINVAL, -EPERM, -EBUSY, -EACCES: nothing taken.
  */
 static __always_inline __must_check int pv_get_data_page(pte_t *e, struct domain *owner,
-                                                        struct domain *pg_owner);
+                                                         struct domain *pg_owner);
 static __always_inline void pv_put_data_page(pte_t e, struct domain *owner);
 /* The bits that a present level-1 entry of d must not have. */
 pte_t pv_l1_disallowed(const struct domain *d);
@@ -139,8 +139,9 @@ static __always_inline int pv_put_old_table(struct vcpu *v)
 void pv_defer_put(struct page_info *pg, bool partial);
 
 /* ---- mm_walk.c ---- */
-/* The guest entry that maps va in the current table of v, which is running. NULL: a level above is not there. The frame of
- * its level-1 table is put into *table. No reference is taken: check what you find. Interrupts are on. */
+/* The guest entry that maps va in the current table of v, which is running. NULL: a level above is
+ * not there. The frame of its level-1 table is put into *table. No reference is taken: check what
+ * you find. Interrupts are on. */
 pte_t *pv_walk_l1(struct vcpu *v, unsigned long va, mfn_t *table);
 /* The same in the kernel's table, whatever mode v is in, and whatever the interrupts. */
 pte_t *pv_walk_kernel_l1(struct vcpu *v, unsigned long va, mfn_t *table);

@@ -116,8 +116,10 @@ bool pv_may_map(const struct domain *caller, const struct domain *target)
     return caller == target || is_privileged_for(caller, target);
 }
 
-/* A reference to a frame of pg_owner, who is not `owner`, or of a domain that pg_owner may map (device models). */
-static __noinline bool get_page_for(struct page_info *pg, struct domain *owner, struct domain *pg_owner)
+/* A reference to a frame of pg_owner, who is not `owner`, or of a domain that pg_owner may map
+ * (device models). */
+static __noinline bool get_page_for(struct page_info *pg, struct domain *owner,
+                                    struct domain *pg_owner)
 {
     struct domain *real;
 

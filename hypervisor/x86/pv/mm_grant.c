@@ -34,12 +34,12 @@ struct l1_slot {
 
 static void slot_release(struct l1_slot *s)
 {
-    page_unlock(s->table);
-    put_page(s->table);
+    page_unlock_inline(s->table);
+    put_page_inline(s->table);
 }
 
 /* addr: a virtual address, or with GNTMAP_contains_pte the entry's machine address. */
-static bool slot_acquire(struct l1_slot *s, uint64_t addr, bool contains_pte)
+static __always_inline bool slot_acquire(struct l1_slot *s, uint64_t addr, bool contains_pte)
 {
     mfn_t m = mfn(addr >> PAGE_SHIFT);
 
@@ -55,10 +55,10 @@ static bool slot_acquire(struct l1_slot *s, uint64_t addr, bool contains_pte)
         }
     }
     s->table = mfn_to_page(m);
-    if (!get_page(s->table, current->domain)) {
+    if (!get_page_inline(s->table, current->domain)) {
         return false;
     }
-    if (page_lock(s->table)) {
+    if (page_lock_inline(s->table)) {
         if ((s->table->type_info & PGT_TYPE_MASK) == PGT_L1) {
             return true;
         }

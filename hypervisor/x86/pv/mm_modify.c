@@ -60,7 +60,7 @@ static bool same_but_free_bits(pte_t a, pte_t b)
 }
 
 static __always_inline int mod_l1(pte_t *p, pte_t ne, bool keep_ad, struct domain *pt_owner,
-                  struct domain *pg_owner)
+                                  struct domain *pg_owner)
 {
     pte_t oe = READ_ONCE(*p);
 
@@ -114,7 +114,8 @@ static int get_lower_table(pte_t ne, unsigned int level, struct domain *d)
     }
 }
 
-static __noinline int mod_table(unsigned int level, pte_t *p, pte_t ne, bool keep_ad, struct domain *d)
+static __noinline int mod_table(unsigned int level, pte_t *p, pte_t ne, bool keep_ad,
+                                struct domain *d)
 {
     pte_t oe = READ_ONCE(*p);
     int rc;

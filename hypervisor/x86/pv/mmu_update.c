@@ -52,7 +52,8 @@ static __noinline int write_data_word(struct page_info *pg, unsigned long offset
     return 0;
 }
 
-static __always_inline int update_entry(const struct update_batch *b, uint64_t ptr, uint64_t val, bool keep_ad)
+static __always_inline int update_entry(const struct update_batch *b, uint64_t ptr, uint64_t val,
+                                        bool keep_ad)
 {
     mfn_t m = mfn(ptr >> PAGE_SHIFT);
     unsigned long offset = ptr & (PAGE_SIZE - 1) & ~7ul;
@@ -98,8 +99,7 @@ static __always_inline int do_one_update(const struct update_batch *b, const str
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE: /* frames are never translated here */
     case MMU_PT_UPDATE_PRESERVE_AD:
-        return update_entry(b, req->ptr, req->val,
-                            (req->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
+        return update_entry(b, req->ptr, req->val, (req->ptr & 7) == MMU_PT_UPDATE_PRESERVE_AD);
     case MMU_MACHPHYS_UPDATE:
         return update_machphys(b, req->ptr, req->val);
     default:

@@ -2,12 +2,13 @@
  * Exceptions. From a guest: emulate, mend, or pass on to the guest's own handler. From the
  * hypervisor: a fixup of the exception table, or the end.
  *
- * do_exception and do_guest_exception run on the primary stack; do_ist_exception too when the exception came from a
- * guest, otherwise on an IST stack that the same exception would overwrite: it touches no guest
- * memory then and leaves interrupts off.
+ * do_exception and do_guest_exception run on the primary stack; do_ist_exception too when the
+ * exception came from a guest, otherwise on an IST stack that the same exception would overwrite:
+ * it touches no guest memory then and leaves interrupts off.
  */
 #include <arch/irq.h>
 #include <arch/msr.h>
+#include "../cpu/dump.h"
 #include "bounce.h"
 #include "exit.h"
 
@@ -38,45 +39,13 @@ static const char *const exception_names[] = {
     [21] = "control protection",
 };
 
-static void print_registers(const struct cpu_user_regs *r)
-{
-    printk(LOG_ERR "rip %04x:%016lx %ps rflags %08lx rsp %04x:%016lx\n", r->cs, r->rip,
-           (void *)r->rip, r->rflags, r->ss, r->rsp);
-    printk(LOG_ERR "rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-    printk(LOG_ERR "rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
-    printk(LOG_ERR "r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
-    printk(LOG_ERR "r13 %016lx r14 %016lx r15 %016lx cr2 %016lx\n", r->r13, r->r14, r->r15,
-           read_cr2());
-}
-
-/* Calls above the one at rbp, as frame pointers show them; stays within this CPU's stack block. */
-static void print_trace(const struct cpu_user_regs *r)
-{
-    unsigned long block = (unsigned long)get_cpu_info() & ~(STACK_SIZE - 1);
-    unsigned long bp = r->rbp;
-
-    for (unsigned int i = 0; i < 24; i++) {
-        const unsigned long *frame = (const unsigned long *)bp;
-
-        if (bp < block || bp > block + STACK_SIZE - 16 || (bp & 7)) {
-            return;
-        }
-        printk(LOG_ERR "  from %016lx %ps\n", frame[1], (void *)frame[1]);
-        if (frame[0] <= bp) {
-            return;
-        }
-        bp = frame[0];
-    }
-}
-
 static __noreturn __cold void fatal_exception(const struct cpu_user_regs *regs)
 {
     unsigned int vector = regs->entry_vector & 0xff;
     const char *name = vector < ARRAY_SIZE(exception_names) ? exception_names[vector] : NULL;
 
     local_irq_disable();
-    print_registers(regs);
-    print_trace(regs);
+    show_execution_state(regs);
     panic("%s (vector %u, error %04x) in the hypervisor at %ps", name ? name : "exception", vector,
           regs->error_code, (void *)regs->rip);
 }
@@ -144,7 +113,8 @@ static void no_fpu(void)
 }
 
 /* A page fault of a guest that is its own: what pv_inject_page_fault does, at once. */
-static __always_inline void bounce_page_fault(struct vcpu *v, struct cpu_user_regs *regs, unsigned long cr2)
+static __always_inline void bounce_page_fault(struct vcpu *v, struct cpu_user_regs *regs,
+                                              unsigned long cr2)
 {
     const struct trap_info *ti = &v->arch.pv.trap_ctxt[X86_EXC_PF];
     uint32_t error_code = regs->error_code & ~PF_USER;

@@ -1,10 +1,10 @@
 /*
  * Code that depends on the processor, decided once: at boot the places named here are overwritten
- * (x86/cpu/alternative.c), before anything else runs and before the image is made read-only. A place
- * whose condition does not hold keeps what it was linked with.
+ * (x86/cpu/alternative.c), before anything else runs and before the image is made read-only. A
+ * place whose condition does not hold keeps what it was linked with.
  *
- * A place is one or more whole instructions of the given length, up to ALT_MAX_BYTES, and so is what
- * replaces it; neither may refer to its own address.
+ * A place is one or more whole instructions of the given length, up to ALT_MAX_BYTES, and so is
+ * what replaces it; neither may refer to its own address.
  */
 #ifndef ARCH_ALTERNATIVE_H
 #define ARCH_ALTERNATIVE_H
@@ -54,22 +54,22 @@
 #define ALT_STR_(...) #__VA_ARGS__
 #define ALT_STR(...)  ALT_STR_(__VA_ARGS__)
 /* In inline assembly: the place at label `site`. */
-#define ALTERNATIVE(site, cond, len, ...)                                                 \
+#define ALTERNATIVE(site, cond, len, ...)                                                     \
     ".pushsection .alternatives, \"a\"\n.balign 4\n771: .long " #site " - .\n.byte " ALT_STR( \
         cond) ", " #len "\n.byte " ALT_STR(__VA_ARGS__) "\n.org 771b + 16, 0\n.popsection\n"
 
 /* True where the condition holds: a jump, or none, instead of a test. */
-#define alternative_holds(cond)                                       \
-    ({                                                                \
-        __label__ no_, out_;                                          \
-        bool holds_ = true;                                           \
-        __asm__ goto("772: .byte 0xe9\n.long %l[no_] - . - 4\n"       \
-                     ALTERNATIVE(772b, cond, 5, NOP5_BYTES)::::no_);  \
-        goto out_;                                                    \
-    no_:                                                              \
-        holds_ = false;                                               \
-    out_:;                                                            \
-        holds_;                                                       \
+#define alternative_holds(cond)                                                                   \
+    ({                                                                                            \
+        __label__ no_, out_;                                                                      \
+        bool holds_ = true;                                                                       \
+        __asm__ goto("772: .byte 0xe9\n.long %l[no_] - . - 4\n" ALTERNATIVE(772b, cond, 5,        \
+                                                                            NOP5_BYTES):: ::no_); \
+        goto out_;                                                                                \
+    no_:                                                                                          \
+        holds_ = false;                                                                           \
+    out_:;                                                                                        \
+        holds_;                                                                                   \
     })
 
 /* Boot CPU, once, after cpu_features_init. */

@@ -48,15 +48,15 @@ static __always_inline unsigned long guest_clamp(unsigned long addr, unsigned lo
     return addr;
 }
 
-#define GUEST_LOAD(suffix, type, value, from, fault)                                        \
-    __asm__ goto("1: mov" suffix " %[m], %[v]\n" EX_TABLE(1b, %l[fault])                    \
-                 : [v] "=r"(value)                                                          \
+#define GUEST_LOAD(suffix, type, value, from, fault)                      \
+    __asm__ goto("1: mov" suffix " %[m], %[v]\n" EX_TABLE(1b, % l[fault]) \
+                 : [v] "=r"(value)                                        \
                  : [m] "m"(*(const type *)(from))::fault)
-#define GUEST_STORE(suffix, type, value, to, fault)                                         \
-    __asm__ goto("1: mov" suffix " %[v], %[m]\n" EX_TABLE(1b, %l[fault])                    \
-                 :                                                                          \
-                 : [v] "r"((type)(value)), [m] "m"(*(type *)(to))                           \
-                 : "memory"                                                                 \
+#define GUEST_STORE(suffix, type, value, to, fault)                       \
+    __asm__ goto("1: mov" suffix " %[v], %[m]\n" EX_TABLE(1b, % l[fault]) \
+                 :                                                        \
+                 : [v] "r"((type)(value)), [m] "m"(*(type *)(to))         \
+                 : "memory"                                               \
                  : fault)
 
 /* Sizes that are copied in line. */
@@ -64,7 +64,7 @@ static __always_inline unsigned long guest_clamp(unsigned long addr, unsigned lo
 
 /* True: failed. What has been copied until then is the guest's own; nobody looks at it. */
 static __always_inline __must_check bool copy_small_from_guest(void *dst, unsigned long addr,
-                                                              unsigned long n)
+                                                               unsigned long n)
 {
     bool ok;
     unsigned long from = guest_clamp(addr, n, &ok);
@@ -84,12 +84,12 @@ static __always_inline __must_check bool copy_small_from_guest(void *dst, unsign
         GUEST_LOAD("l", uint32_t, v, from, fault);
         __builtin_memcpy(dst, &v, 4);
     } else {
-#define WORD(i)                                                       \
-    if ((i) * 8 < n) {                                                \
-        uint64_t v;                                                   \
-                                                                      \
-        GUEST_LOAD("q", uint64_t, v, from + (i) * 8, fault);           \
-        __builtin_memcpy((char *)dst + (i) * 8, &v, 8);               \
+#define WORD(i)                                            \
+    if ((i)*8 < n) {                                       \
+        uint64_t v;                                        \
+                                                           \
+        GUEST_LOAD("q", uint64_t, v, from + (i)*8, fault); \
+        __builtin_memcpy((char *)dst + (i)*8, &v, 8);      \
     }
         WORD(0)
         WORD(1)
@@ -109,7 +109,7 @@ fault:
 }
 
 static __always_inline __must_check bool copy_small_to_guest(unsigned long addr, const void *src,
-                                                            unsigned long n)
+                                                             unsigned long n)
 {
     bool ok;
     unsigned long to = guest_clamp(addr, n, &ok);
@@ -127,11 +127,11 @@ static __always_inline __must_check bool copy_small_to_guest(unsigned long addr,
         GUEST_STORE("l", uint32_t, v, to, fault);
     } else {
 #define WORD(i)                                             \
-    if ((i) * 8 < n) {                                      \
+    if ((i)*8 < n) {                                        \
         uint64_t v;                                         \
                                                             \
-        __builtin_memcpy(&v, (const char *)src + (i) * 8, 8); \
-        GUEST_STORE("q", uint64_t, v, to + (i) * 8, fault); \
+        __builtin_memcpy(&v, (const char *)src + (i)*8, 8); \
+        GUEST_STORE("q", uint64_t, v, to + (i)*8, fault);   \
     }
         WORD(0)
         WORD(1)

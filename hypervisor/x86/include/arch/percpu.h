@@ -13,6 +13,7 @@
 
 #define STACK_ORDER 3
 #define STACK_SIZE  (PAGE_SIZE << STACK_ORDER)
+#define IST_STACKS  4u
 
 struct cpu_info {
     struct cpu_user_regs
