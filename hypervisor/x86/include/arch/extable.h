@@ -26,6 +26,11 @@
 #define EX_TABLE(from, to) \
     ".pushsection .ex_table, \"a\"\n.balign 4\n.long " #from " - ., " #to " - .\n.popsection\n"
 
+/* The same in an asm goto, to a label of C. */
+#define EX_TABLE_GOTO(from, label)                                              \
+    ".pushsection .ex_table, \"a\"\n.balign 4\n.long " #from " - ., %l[" #label \
+    "] - .\n.popsection\n"
+
 /* Where to go on after a fault of the hypervisor at `rip`; 0: nowhere, the fault is ours. */
 unsigned long search_exception_table(unsigned long rip);
 

@@ -49,11 +49,11 @@ static __always_inline unsigned long guest_clamp(unsigned long addr, unsigned lo
 }
 
 #define GUEST_LOAD(suffix, type, value, from, fault)                      \
-    __asm__ goto("1: mov" suffix " %[m], %[v]\n" EX_TABLE(1b, % l[fault]) \
+    __asm__ goto("1: mov" suffix " %[m], %[v]\n" EX_TABLE_GOTO(1b, fault) \
                  : [v] "=r"(value)                                        \
                  : [m] "m"(*(const type *)(from))::fault)
 #define GUEST_STORE(suffix, type, value, to, fault)                       \
-    __asm__ goto("1: mov" suffix " %[v], %[m]\n" EX_TABLE(1b, % l[fault]) \
+    __asm__ goto("1: mov" suffix " %[v], %[m]\n" EX_TABLE_GOTO(1b, fault) \
                  :                                                        \
                  : [v] "r"((type)(value)), [m] "m"(*(type *)(to))         \
                  : "memory"                                               \
