@@ -212,7 +212,7 @@ int pv_new_guest_cr3(mfn_t m)
 {
     struct vcpu *v = current;
     /* An emulated MOV to CR3 that was preempted need not be the guest's next one. */
-    int rc = pv_put_old_guest_table(v);
+    int rc = pv_put_old_table(v);
 
     if (rc != 0) {
         return rc;
@@ -226,7 +226,7 @@ int pv_new_guest_cr3(mfn_t m)
     }
     update_cr3(v);
     write_ptbase(v);
-    return pv_put_old_guest_table(v);
+    return pv_put_old_table(v);
 }
 
 int pv_set_guest_tables(struct vcpu *v, mfn_t kernel, mfn_t user)
