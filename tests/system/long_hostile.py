@@ -113,7 +113,7 @@ def neighbour(hypervisor, mode):
     beside = measure(machine, SECONDS)
     listed, made = responsive(machine)
     print("# beside: %s\n# xm list %.1f s, xm create and destroy %.1f s" % (describe(beside), listed, made))
-    _, text = machine.run("grep -a '' %s | tail -n 6 | cut -c 1-100; xm list; cat /proc/loadavg" %
+    _, text = machine.run("grep -a '' %s | tail -n 4 | tr -cd '[:print:]\\n' | cut -c 1-80; xm list; cat /proc/loadavg" %
                           world.console_log(mode), 60)
     print("# " + text.strip().encode("ascii", "replace").decode().replace("\n", "\n# "), flush=True)
     state_of = world.domains(machine)
