@@ -128,6 +128,11 @@ uint64_t arch_max_ram_page(void)
     return FAKE_FIRST_MFN + FAKE_FRAMES;
 }
 
+uint64_t arch_ram_pages(void)
+{
+    return FAKE_FRAMES;
+}
+
 unsigned int arch_phys_bits(void)
 {
     return 40;

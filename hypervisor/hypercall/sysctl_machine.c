@@ -10,7 +10,7 @@ int sysctl_physinfo(struct sysctl_call *c)
     p->nr_cpus = cpumask_weight(cpu_online_map);
     p->max_cpu_id = highest_bit(cpu_possible_map.bits);
     p->nr_nodes = 1;
-    p->total_pages = heap_total_pages();
+    p->total_pages = arch_ram_pages();
     p->free_pages = heap_free_pages();
     /* Pages that wait for scrubbing can be allocated, so they are among the free ones: tools add
      * the two. */
@@ -66,11 +66,12 @@ int sysctl_cpu_topology(struct sysctl_call *c)
     return 0;
 }
 
-/* One node, at distance 10 (the ACPI's "local") to itself. */
+/* One node, from the first to the last frame of RAM, at distance 10 (the ACPI's "local") to itself.
+ */
 int sysctl_numa(struct sysctl_call *c)
 {
     struct xen_sysctl_numainfo *in = &c->op->u.numainfo;
-    xen_sysctl_meminfo_t mem = {.memsize = heap_total_pages() << PAGE_SHIFT,
+    xen_sysctl_meminfo_t mem = {.memsize = arch_max_ram_page() << PAGE_SHIFT,
                                 .memfree = heap_free_pages() << PAGE_SHIFT};
     uint32_t distance = 10;
 

@@ -50,7 +50,7 @@ def start():
     machine.run("ip link add br0 type bridge; ip addr add 192.168.77.1/24 dev br0; ip link set br0 up", check=True)
     assert names() == ["Domain-0"], names()
     _, text = machine.run("xl info", check=True)
-    assert re.search(r"^total_memory\s*: 40\d\d$", text, re.M), text
+    assert re.search(r"^total_memory\s*: 409\d$", text, re.M), text
     _, text = machine.run("xenstore-ls /local/domain/0", check=True)
     assert 'domid = "0"' in text, text
     start.free = free_memory()

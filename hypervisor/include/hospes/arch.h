@@ -79,6 +79,8 @@ int get_guest_frame(struct domain *d, gfn_t g, bool writable, struct page_info *
                     mfn_t *out) __must_check;
 /* First frame number behind all RAM. */
 uint64_t arch_max_ram_page(void);
+/* The machine's RAM in frames, whoever uses it: what the firmware calls usable. */
+uint64_t arch_ram_pages(void);
 /* XENMEM_maximum_gpfn: a domain's highest guest frame number, as it says itself or as its physmap
  * tells. */
 long arch_max_gpfn(const struct domain *d);

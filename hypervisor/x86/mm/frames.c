@@ -107,3 +107,15 @@ uint64_t arch_max_ram_page(void)
 {
     return max_mfn;
 }
+
+uint64_t arch_ram_pages(void)
+{
+    uint64_t pages = 0;
+
+    for (unsigned int i = 0; i < memory_map.nr; i++) {
+        if (memory_map.region[i].type == E820_RAM) {
+            pages += memory_map.region[i].size >> PAGE_SHIFT;
+        }
+    }
+    return pages;
+}
