@@ -15,6 +15,25 @@ static void print_vcpu(struct vcpu *v)
            !arch_events_enabled(v));
 }
 
+static void print_pages(const struct page_list *l, const char *which)
+{
+    unsigned int n = 0;
+
+    for (const struct page_info *pg = page_list_first(l); pg && n < 10; pg = page_list_next(pg)) {
+        printk("  %s frame %#lx: count %lx, type %lx\n", which, (unsigned long)page_to_mfn(pg).v,
+               (unsigned long)pg->count_info, (unsigned long)pg->type_info);
+        n++;
+    }
+}
+
+/* Why a dead domain does not go away: the frames that are still in use. */
+static void print_last_pages(struct domain *d)
+{
+    LOCKED(&d->page_lock);
+    print_pages(&d->page_list, "held");
+    print_pages(&d->relmem_list, "given up");
+}
+
 static void dump_domains(char key)
 {
     struct domain *d;
@@ -28,6 +47,9 @@ static void dump_domains(char key)
                d->is_privileged ? ", privileged" : "");
         for_each_vcpu (d, v) {
             print_vcpu(v);
+        }
+        if (d->is_dying) {
+            print_last_pages(d);
         }
     }
 }

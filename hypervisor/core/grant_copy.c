@@ -49,7 +49,8 @@ static int hold_grant(struct grant_copy_end *e, domid_t id, grant_ref_t ref)
     if (!d) {
         return GNTST_bad_domain;
     }
-    return grant_acquire(d, ref, self->domain_id, e->write, GRANT_HOST, 0, &e->use);
+    return grant_acquire(d, ref, self->domain_id, e->write, GRANT_HOST,
+                         opt_grant_transitive ? GRANT_TRANSITIVE : 0, &e->use);
 }
 
 /* Makes e stand for what `p` names, keeping what it holds when that is the same. */
@@ -109,4 +110,67 @@ int grant_copy(struct grant_copy_state *s, const struct gnttab_copy *op)
     memmove((char *)mfn_to_virt(s->dest.use.frame) + to,
             (char *)mfn_to_virt(s->source.use.frame) + from, len);
     return GNTST_okay;
+}
+
+/* ---- flushing ---- */
+
+/* Is frame m granted to the current domain by `owner` and in use? 0, -EINVAL, -ERESTART. */
+static int find_use(struct domain *owner, mfn_t m, grant_ref_t *from)
+{
+    struct grant_table *gt = owner->grants.table;
+    grant_ref_t entries, end;
+
+    LOCKED(&gt->lock);
+    entries = grant_nr_entries(gt);
+    end = min(entries, *from + GRANT_SEARCH_STEP);
+    for (grant_ref_t ref = *from; ref < end; ref++) {
+        const struct active_grant *a = grant_active(gt, ref);
+
+        if (grant_in_use(a) && !a->transitive && a->domid == current->domain->domain_id &&
+            mfn_eq(a->frame, m)) {
+            return 0;
+        }
+    }
+    if (end >= entries) {
+        return -EINVAL;
+    }
+    *from = end;
+    return -ERESTART;
+}
+
+int grant_cache_flush(const struct gnttab_cache_flush *op, grant_ref_t *from)
+{
+    mfn_t m = paddr_to_mfn(paddr(op->a.dev_bus_addr));
+    unsigned int offset = op->offset, length = op->length;
+    struct page_info *pg;
+    struct domain *owner;
+    int rc = 0;
+
+    if (offset >= PAGE_SIZE || offset + length > PAGE_SIZE ||
+        (op->op & ~(GNTTAB_CACHE_INVAL | GNTTAB_CACHE_CLEAN))) {
+        return -EINVAL;
+    }
+    if (length == 0 || op->op == 0) {
+        return *from == 0 ? 0 : -EILSEQ;
+    }
+    if (!mfn_valid(m)) {
+        return -EINVAL;
+    }
+    pg = mfn_to_page(m);
+    owner = get_page_owner(pg);
+    if (!owner) {
+        return -EPERM;
+    }
+    if (!owner->grants.table) {
+        rc = -EPERM;
+    } else if (owner != current->domain) {
+        rc = find_use(owner, m, from);
+    }
+    if (!rc && op->op == GNTTAB_CACHE_INVAL) {
+        rc = -EOPNOTSUPP; /* this processor can only write back, too */
+    } else if (!rc) {
+        arch_cache_flush((const char *)mfn_to_virt(m) + offset, length);
+    }
+    put_page(pg);
+    return rc;
 }

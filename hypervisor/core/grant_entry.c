@@ -103,7 +103,7 @@ static int read_target(struct grant_table *gt, grant_ref_t ref, uint64_t *frame,
 {
     a->start = 0;
     a->length = PAGE_SIZE;
-    a->sub_page = false;
+    a->sub_page = a->transitive = false;
     if (gt->version == 1) {
         *frame = READ_ONCE(grant_v1(gt, ref)->frame);
         return GNTST_okay;
@@ -185,17 +185,67 @@ static int activate(struct grant_table *gt, grant_ref_t ref, domid_t user, struc
     return GNTST_okay;
 }
 
+/* Where a transitive grant leads to. */
+struct target {
+    bool follow;
+    domid_t domid;
+    grant_ref_t ref;
+};
+
+/* The first use of an entry that is a transitive grant, or one more. */
+static int read_transitive(struct grant_table *gt, unsigned int want, struct grant_use *use,
+                           struct active_grant *a, struct target *t)
+{
+    const grant_entry_v2_t *e = grant_v2(gt, use->ref);
+
+    t->follow = true;
+    t->domid = READ_ONCE(e->transitive.trans_domid);
+    t->ref = READ_ONCE(e->transitive.gref);
+    if (!(want & GRANT_TRANSITIVE) || t->domid == gt->domain->domain_id) {
+        return GNTST_general_error;
+    }
+    a->transitive = true;
+    return GNTST_okay;
+}
+
+static bool is_transitive(struct grant_table *gt, grant_ref_t ref)
+{
+    return gt->version == 2 &&
+           (read_header(grant_v2(gt, ref)).flags & GTF_type_mask) == GTF_transitive;
+}
+
+/* The page behind an entry that leads nowhere else; the first use reads which one it is. */
+static int use_page(struct grant_table *gt, unsigned int want, domid_t user, bool first,
+                    struct grant_use *use)
+{
+    struct active_grant *a = grant_active(gt, use->ref);
+    int rc = first ? activate(gt, use->ref, user, a) : GNTST_okay;
+
+    if (!rc && (want & GRANT_WHOLE_PAGE) && a->sub_page) {
+        rc = GNTST_general_error;
+    }
+    if (!rc) {
+        rc = take_page(gt->domain, a->frame, use->write, &use->page);
+    }
+    if (!rc) {
+        use->frame = a->frame;
+        use->start = a->start;
+        use->length = a->length;
+    }
+    return rc;
+}
+
 /* gt->lock held. */
 static int acquire_locked(struct grant_table *gt, unsigned int want, domid_t user,
-                          struct grant_use *use)
+                          struct grant_use *use, struct target *t)
 {
     grant_ref_t ref = use->ref;
     struct active_grant *a = grant_active(gt, ref);
     uint16_t *count = counter(a, use->write, use->kind);
-    bool first = !grant_in_use(a);
+    bool first = !grant_in_use(a), transitive = is_transitive(gt, ref);
     int rc = GNTST_okay;
 
-    if (!first && (a->domid != user || *count >= GRANT_COUNT_MAX)) {
+    if (!first && (a->domid != user || *count >= GRANT_COUNT_MAX || a->transitive != transitive)) {
         return GNTST_general_error;
     }
     if (first || (use->write && !a->host_write && !a->dev_write)) {
@@ -205,32 +255,34 @@ static int acquire_locked(struct grant_table *gt, unsigned int want, domid_t use
     if (rc) {
         return rc;
     }
-    if (first) {
-        rc = activate(gt, ref, user, a);
-    }
-    if (!rc && (want & GRANT_WHOLE_PAGE) && a->sub_page) {
-        rc = GNTST_general_error;
-    }
-    if (!rc) {
-        rc = take_page(gt->domain, a->frame, use->write, &use->page);
-    }
+    rc = transitive ? read_transitive(gt, want, use, a, t) : use_page(gt, want, user, first, use);
     if (rc) {
         update_marks(gt, ref, a);
         return rc;
     }
+    a->domid = user;
     ++*count;
-    use->frame = a->frame;
-    use->start = a->start;
-    use->length = a->length;
     return GNTST_okay;
 }
 
-int grant_acquire(struct domain *granter, grant_ref_t ref, domid_t user, bool write,
-                  enum grant_use_kind kind, unsigned int want, struct grant_use *use)
+static void release_entry(struct domain *granter, grant_ref_t ref, bool write,
+                          enum grant_use_kind kind)
+{
+    struct grant_table *gt = granter->grants.table;
+    struct active_grant *a;
+
+    LOCKED(&gt->lock);
+    a = grant_active(gt, ref);
+    --*counter(a, write, kind);
+    update_marks(gt, ref, a);
+}
+
+/* Uses the entry alone, wherever it leads. */
+static int acquire_entry(struct domain *granter, grant_ref_t ref, domid_t user, unsigned int want,
+                         struct grant_use *use, struct target *t)
 {
     struct grant_table *gt = granter->grants.table;
     unsigned int entries;
-    int rc;
 
     if (!gt) {
         return GNTST_bad_domain;
@@ -240,22 +292,50 @@ int grant_acquire(struct domain *granter, grant_ref_t ref, domid_t user, bool wr
     if (ref >= entries) {
         return GNTST_bad_gntref;
     }
-    use->granter = granter; /* the rest is set by acquire_locked, or nobody looks at it */
+    use->granter = granter;
     use->ref = (grant_ref_t)array_index_nospec(ref, entries);
-    use->write = write;
+    return acquire_locked(gt, want, user, use, t);
+}
+
+/*
+ * A transitive grant: the use of the entry is counted there, and that of the grant that it leads
+ * to, which must be for the first granter, in the other table. No two tables are locked at once;
+ * what the entry said when it was read holds for this use.
+ */
+static int follow(const struct target *t, struct grant_use *use)
+{
+    struct domain *through = use->granter, *d = domain_by_id(t->domid);
+    struct target none = {.follow = false};
+    grant_ref_t ref = use->ref;
+    int rc = !d ? GNTST_general_error : acquire_entry(d, t->ref, through->domain_id, 0, use, &none);
+
+    if (rc) {
+        release_entry(through, ref, use->write, use->kind);
+        return rc;
+    }
+    use->via = through;
+    use->via_ref = ref;
+    return GNTST_okay;
+}
+
+int grant_acquire(struct domain *granter, grant_ref_t ref, domid_t user, bool write,
+                  enum grant_use_kind kind, unsigned int want, struct grant_use *use)
+{
+    struct target t = {.follow = false};
+    int rc;
+
+    use->write = write; /* the rest is set where the entry is read, or nobody looks at it */
     use->kind = kind;
-    rc = acquire_locked(gt, want, user, use);
-    return rc;
+    use->via = NULL;
+    rc = acquire_entry(granter, ref, user, want, use, &t);
+    return rc || !t.follow ? rc : follow(&t, use);
 }
 
 void grant_release(const struct grant_use *use)
 {
-    struct grant_table *gt = use->granter->grants.table;
-    struct active_grant *a;
-
     drop_page(use->page, use->write);
-    LOCKED(&gt->lock);
-    a = grant_active(gt, use->ref);
-    --*counter(a, use->write, use->kind);
-    update_marks(gt, use->ref, a);
+    release_entry(use->granter, use->ref, use->write, use->kind);
+    if (use->via) {
+        release_entry(use->via, use->via_ref, use->write, use->kind);
+    }
 }

@@ -4,7 +4,8 @@
  *   grant_table.c  the table: frames shared with the guest, growth, versions
  *   grant_entry.c  one entry: what the guest wrote (shared), what is in use of it (active)
  *   grant_map.c    mapping and unmapping, and the handles by which a mapper names its mappings
- *   grant_copy.c   copying
+ *   grant_copy.c   copying; flushing a granted frame out of the caches
+ *   grant_transfer.c  giving a frame away
  *
  * The shared entry is the guest's and can change at any time: it is read once, in one access, and
  * what was read is kept in the active entry for as long as anybody uses the grant.
@@ -33,6 +34,7 @@ struct active_grant {
     domid_t domid;                  /* to whom */
     uint16_t start, length;         /* the part of the page that is granted */
     bool sub_page;
+    bool transitive; /* leads to a grant of another domain; each use follows it anew: no frame */
     mfn_t frame;
 };
 #define GRANT_COUNT_MAX                                                      \
@@ -94,7 +96,9 @@ static inline bool grant_in_use(const struct active_grant *a)
 
 /* ---- grant_entry.c ---- */
 /* What a caller wants of grant_acquire. */
-#define GRANT_WHOLE_PAGE 1u /* mapping: sub-page and transitive grants are no use */
+#define GRANT_WHOLE_PAGE 1u       /* mapping: sub-page grants are no use */
+#define GRANT_TRANSITIVE 2u       /* copying: a transitive grant may be followed, once */
+extern bool opt_grant_transitive; /* gnttab=no-transitive */
 /* Uses grant `ref` of `granter` on behalf of `user`: GNTST_okay, or the GNTST_ error that the user
  * is told. */
 int grant_acquire(struct domain *granter, grant_ref_t ref, domid_t user, bool write,

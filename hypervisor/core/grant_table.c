@@ -12,16 +12,49 @@ uint_param(gnttab_max_frames, "gnttab_max_frames", opt_max_frames,
 uint_param(gnttab_max_maptrack_frames, "gnttab_max_maptrack_frames", opt_max_maptrack,
            "frames of grant mapping handles that a domain may have at most");
 
-static int __init parse_gnttab(const char *s)
+bool opt_grant_transitive = true, opt_grant_transfer = true;
+
+/* One word of the list, n characters. */
+static int __init parse_gnttab_word(const char *s, size_t n)
 {
-    if (strcmp(s, "max-ver:1") == 0 || strcmp(s, "max-ver:2") == 0) {
+    static const struct {
+        const char *word;
+        bool *var, value;
+    } words[] = {{"transitive", &opt_grant_transitive, true},
+                 {"no-transitive", &opt_grant_transitive, false},
+                 {"transfer", &opt_grant_transfer, true},
+                 {"no-transfer", &opt_grant_transfer, false}};
+
+    if (n == 9 && (strncmp(s, "max-ver:1", n) == 0 || strncmp(s, "max-ver:2", n) == 0)) {
         opt_max_version = (unsigned int)(s[8] - '0');
         return 0;
     }
+    for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strlen(words[i].word) == n && strncmp(s, words[i].word, n) == 0) {
+            *words[i].var = words[i].value;
+            return 0;
+        }
+    }
     return -EINVAL;
 }
+
+static int __init parse_gnttab(const char *s)
+{
+    int rc = 0;
+
+    for (;;) {
+        const char *end = strchr(s, ',');
+        int r = parse_gnttab_word(s, end ? (size_t)(end - s) : strlen(s));
+
+        rc = rc ? rc : r;
+        if (!end) {
+            return rc;
+        }
+        s = end + 1;
+    }
+}
 custom_param(gnttab, "gnttab", parse_gnttab,
-             "max-ver:1 or max-ver:2, the version that guests may use");
+             "max-ver:1 or max-ver:2, [no-]transitive, [no-]transfer: what guests may use");
 
 unsigned int grant_nr_entries(const struct grant_table *gt)
 {

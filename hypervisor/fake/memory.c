@@ -128,6 +128,10 @@ uint64_t arch_max_ram_page(void)
     return FAKE_FIRST_MFN + FAKE_FRAMES;
 }
 
+void arch_cache_flush(const void *va, size_t bytes)
+{
+}
+
 uint64_t arch_ram_pages(void)
 {
     return FAKE_FRAMES;

@@ -7,8 +7,13 @@
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
 
-/* A continuation's command carries nothing: the array pointer and the count move on. */
-#define UNMAP_BATCH 16u
+/*
+ * In a continuation the array pointer and the count have moved on; the command's upper bits carry
+ * how far an unfinished cache flush is with its search.
+ */
+#define GNTTABOP_CMD_MASK (GRANT_SEARCH_STEP - 1)
+#define GNTTABOP_ARG_MASK (~GNTTABOP_CMD_MASK)
+#define UNMAP_BATCH       16u
 
 /* Each returns -errno, or how many it did: fewer than count when preempted. */
 
@@ -132,6 +137,57 @@ static long copy_refs(XEN_GUEST_HANDLE(gnttab_copy_t) u, unsigned int count)
     }
     grant_copy_finish(&state);
     return rc;
+}
+
+static long transfer_frames(XEN_GUEST_HANDLE(gnttab_transfer_t) u, unsigned int count)
+{
+    if (!opt_grant_transfer) {
+        return -EOPNOTSUPP;
+    }
+    for (unsigned int i = 0; i < count; i++) {
+        XEN_GUEST_HANDLE(gnttab_transfer_t) h = u;
+        struct gnttab_transfer op;
+
+        if (i && hypercall_preempt_check()) {
+            return i;
+        }
+        if (copy_from_guest_offset(&op, u, i, 1)) {
+            return -EFAULT;
+        }
+        op.status = (int16_t)grant_transfer(&op);
+        guest_handle_add(h, i);
+        if (copy_field_to_guest(h, &op, status)) {
+            return -EFAULT;
+        }
+    }
+    return count;
+}
+
+/* *from: where the search for the grant of the first operation goes on. */
+static long flush_refs(XEN_GUEST_HANDLE(gnttab_cache_flush_t) u, unsigned int count,
+                       grant_ref_t *from)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        struct gnttab_cache_flush op;
+        int rc;
+
+        if (i && hypercall_preempt_check()) {
+            return i;
+        }
+        if (copy_from_guest_offset(&op, u, i, 1)) {
+            return -EFAULT;
+        }
+        while ((rc = grant_cache_flush(&op, from)) == -ERESTART) {
+            if (hypercall_preempt_check()) {
+                return i;
+            }
+        }
+        *from = 0;
+        if (rc) {
+            return rc;
+        }
+    }
+    return count;
 }
 
 static long swap_refs(XEN_GUEST_HANDLE(gnttab_swap_grant_ref_t) u, unsigned int count)
@@ -299,7 +355,9 @@ static long get_version(XEN_GUEST_HANDLE(gnttab_get_version_t) u, unsigned int c
 
 #define ARRAY_OP(type) guest_handle_cast(arg, type##_t), count
 
-static long run(unsigned int cmd, XEN_GUEST_HANDLE(void) arg, unsigned int count, size_t *size)
+/* *argument: what a continuation carries in its command's upper bits. */
+static long run(unsigned int cmd, XEN_GUEST_HANDLE(void) arg, unsigned int count, size_t *size,
+                unsigned int *argument)
 {
     switch (cmd) {
     case GNTTABOP_map_grant_ref:
@@ -317,6 +375,12 @@ static long run(unsigned int cmd, XEN_GUEST_HANDLE(void) arg, unsigned int count
     case GNTTABOP_swap_grant_ref:
         *size = sizeof(struct gnttab_swap_grant_ref);
         return swap_refs(ARRAY_OP(gnttab_swap_grant_ref));
+    case GNTTABOP_transfer:
+        *size = sizeof(struct gnttab_transfer);
+        return transfer_frames(ARRAY_OP(gnttab_transfer));
+    case GNTTABOP_cache_flush:
+        *size = sizeof(struct gnttab_cache_flush);
+        return flush_refs(ARRAY_OP(gnttab_cache_flush), argument);
     case GNTTABOP_setup_table:
         return setup_table(ARRAY_OP(gnttab_setup_table));
     case GNTTABOP_get_status_frames:
@@ -334,17 +398,19 @@ static long run(unsigned int cmd, XEN_GUEST_HANDLE(void) arg, unsigned int count
 
 long do_grant_table_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg, unsigned int count)
 {
+    unsigned int argument = cmd & GNTTABOP_ARG_MASK;
     size_t size = 0;
     long done;
 
-    if ((int)count < 0) {
+    cmd &= GNTTABOP_CMD_MASK;
+    if ((int)count < 0 || (argument && cmd != GNTTABOP_cache_flush)) {
         return -EINVAL;
     }
-    done = run(cmd, arg, count, &size);
+    done = run(cmd, arg, count, &size, &argument);
     if (done < 0 || (unsigned long)done >= count || size == 0) {
         return min(done, 0l);
     }
-    return (long)hypercall_create_continuation(__HYPERVISOR_grant_table_op, "ihi", cmd,
+    return (long)hypercall_create_continuation(__HYPERVISOR_grant_table_op, "ihi", cmd | argument,
                                                guest_handle_addr(arg) + (unsigned long)done * size,
                                                count - (unsigned int)done);
 }

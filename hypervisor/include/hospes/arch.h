@@ -71,6 +71,8 @@ int arch_devalidate_page(struct page_info *pg, uint64_t type, bool preemptible) 
 #define INVALID_M2P_ENTRY (~0ul)
 void set_gpfn_from_mfn(mfn_t m, uint64_t gpfn);
 uint64_t get_gpfn_from_mfn(mfn_t m);
+/* Writes the range back to memory and drops it from this CPU's caches. */
+void arch_cache_flush(const void *va, size_t bytes);
 void clear_page(void *va);
 void copy_page(void *dst, const void *src);
 /* A guest frame as a hypercall names it: reference taken on *pg. -EINVAL; writable: it must be so.

@@ -44,6 +44,8 @@ struct grant_use {
     mfn_t frame;
     struct page_info *page; /* NULL: its reference is not this use's to drop */
     uint16_t start, length;
+    struct domain *via; /* a transitive grant: whose entry via_ref leads here; else NULL */
+    grant_ref_t via_ref;
 };
 
 /* Maps into the current domain; fills handle, dev_bus_addr and status. */
@@ -73,6 +75,17 @@ struct grant_copy_state {
 };
 int grant_copy(struct grant_copy_state *s, const struct gnttab_copy *op) __must_check;
 void grant_copy_finish(struct grant_copy_state *s);
+
+/* Gives a frame of the current domain away; -EOPNOTSUPP for all of it: gnttab=no-transfer. */
+extern bool opt_grant_transfer;
+int grant_transfer(const struct gnttab_transfer *op) __must_check;
+
+#define GRANT_SEARCH_STEP 4096u /* *from is a multiple of it */
+/*
+ * Flushes a part of a frame, of the caller's own or granted to it and in use, out of this CPU's
+ * caches. 0, -errno, or -ERESTART: the search for the grant goes on at *from (0 at first).
+ */
+int grant_cache_flush(const struct gnttab_cache_flush *op, grant_ref_t *from) __must_check;
 
 void grant_table_dump(struct domain *d);
 

@@ -108,6 +108,18 @@ uint64_t arch_max_ram_page(void)
     return max_mfn;
 }
 
+void arch_cache_flush(const void *va, size_t bytes)
+{
+    const unsigned int line =
+        64; /* of every processor with long mode; a smaller step does no harm */
+    unsigned long p = (unsigned long)va & ~(unsigned long)(line - 1);
+
+    for (; p < (unsigned long)va + bytes; p += line) {
+        __asm__ volatile("clflush (%0)" ::"r"(p) : "memory");
+    }
+    __asm__ volatile("mfence" ::: "memory");
+}
+
 uint64_t arch_ram_pages(void)
 {
     uint64_t pages = 0;
