@@ -10,12 +10,13 @@
 
 FUZZ_TESTS  ?=
 GUEST_TESTS :=
+GUEST_TEST_NEEDS :=
 TESTS       ?= unit fuzz guests system
 
 SYSTEM_TESTS = $(sort $(wildcard tests/system/test_*.py))
 LONG_TESTS   = $(sort $(wildcard tests/system/long_*.py))
 SOAK_TESTS   = $(sort $(wildcard tests/system/soak_*.py))
-TEST_FILES   = $(UNIT_TESTS) $(FUZZ_TESTS) $(foreach t,$(GUEST_TESTS),$(firstword $(subst :, ,$(t))))
+TEST_FILES   = $(UNIT_TESTS) $(FUZZ_TESTS) $(sort $(foreach t,$(GUEST_TESTS),$(firstword $(subst :, ,$(t))))) $(GUEST_TEST_NEEDS)
 LIST_unit    = $(UNIT_TESTS)
 LIST_fuzz    = $(FUZZ_TESTS)
 LIST_guests  = $(GUEST_TESTS)

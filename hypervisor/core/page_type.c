@@ -13,6 +13,9 @@
  *   devalidating 1, -                  the last reference is going; looks like validating
  *   locked       n > 1, VALIDATED|LOCKED  page_lock: its entries are being written
  *
+ * Beside these, a table that is not free has a count of linear uses or of linear entries (page.h).
+ * A use is one of the n; so a free frame has none, and the last use's end devalidates.
+ *
  * Invariants: the type changes only at count 0, and then no CPU keeps a translation of the old use
  * (arch_flush_before_reuse) before the new one is usable; the time stamp that this needs is taken
  * while the frame is "devalidating", so nobody can use it between stamp and count 0; PARTIAL and
@@ -99,15 +102,22 @@ static void publish(struct page_info *pg, uint64_t state)
     __atomic_store_n(&pg->type_info, state, __ATOMIC_RELEASE);
 }
 
+/* A table's linear entries live on with it. */
+static void publish_in_use(struct page_info *pg, uint64_t state)
+{
+    publish(pg, state | (READ_ONCE(pg->type_info) & PGT_LINEAR_MASK));
+}
+
 /* Leaves a half-done table to whoever comes next. */
 static void leave_partial(struct page_info *pg, uint64_t type)
 {
     get_page_again(pg);
-    publish(pg, type | PGT_PARTIAL | 1);
+    publish_in_use(pg, type | PGT_PARTIAL | 1);
 }
 
 static void release_last(struct page_info *pg, uint64_t state)
 {
+    ASSERT(!(READ_ONCE(pg->type_info) & PGT_LINEAR_MASK));
     pg->tlbflush_timestamp = tlb_clock_now();
     publish(pg, state);
 }
@@ -130,7 +140,7 @@ static int validate(struct page_info *pg, uint64_t type, bool preemptible)
 
     switch (rc) {
     case 0:
-        publish(pg, type | PGT_VALIDATED | 1);
+        publish_in_use(pg, type | PGT_VALIDATED | 1);
         return 0;
     case -ERESTART:
         leave_partial(pg, type);
@@ -265,6 +275,90 @@ int put_page_type_partial(struct page_info *pg, bool preemptible)
     }
     return 0; /* somebody else has taken it over */
 }
+
+/* ---- linear page tables ---- */
+
+/* Changes the count of linear entries of a table that the caller has locked or is validating. */
+static bool count_entries(struct page_info *table, bool more)
+{
+    uint64_t x = READ_ONCE(table->type_info);
+
+    do {
+        if (more && ((x & PGT_LINEAR_USED) || (x & PGT_LINEAR_MASK) == PGT_LINEAR_MASK)) {
+            return false;
+        }
+        ASSERT(more || (!(x & PGT_LINEAR_USED) && (x & PGT_LINEAR_MASK)));
+    } while (!exchange(table, &x, more ? x + PGT_LINEAR_ONE : x - PGT_LINEAR_ONE));
+    return true;
+}
+
+static bool may_use(uint64_t x, uint64_t type)
+{
+    return (x & (PGT_TYPE_MASK | PGT_VALIDATED)) == (type | PGT_VALIDATED) &&
+           (x & PGT_COUNT_MASK) != 0 && (x & PGT_COUNT_MASK) != PGT_COUNT_MASK &&
+           ((x & PGT_LINEAR_USED) || !(x & PGT_LINEAR_MASK)) &&
+           (x & PGT_LINEAR_MASK) != PGT_LINEAR_MASK;
+}
+
+static uint64_t one_use_less(uint64_t x)
+{
+    ASSERT((x & PGT_LINEAR_USED) && (x & PGT_LINEAR_MASK));
+    x -= PGT_LINEAR_ONE;
+    return x & PGT_LINEAR_MASK ? x : x & ~PGT_LINEAR_USED;
+}
+
+int get_page_type_linear(struct page_info *pg, struct page_info *table)
+{
+    uint64_t type = READ_ONCE(table->type_info) & PGT_TYPE_MASK, x = READ_ONCE(pg->type_info);
+
+    ASSERT(is_table(type) && pg != table);
+    if (!count_entries(table, true)) {
+        return -EINVAL;
+    }
+    do {
+        if (!may_use(x, type)) {
+            (void)count_entries(table, false);
+            return -EINVAL;
+        }
+    } while (!exchange(pg, &x, (x + 1 + PGT_LINEAR_ONE) | PGT_LINEAR_USED));
+    return 0;
+}
+
+int put_page_type_linear(struct page_info *pg, struct page_info *table, bool preemptible)
+{
+    uint64_t x = READ_ONCE(pg->type_info), nx;
+
+    for (;;) {
+        enum step step = plan_put(one_use_less(x), &nx);
+
+        ASSERT((x & PGT_COUNT_MASK) != 0 && (x & PGT_VALIDATED));
+        if (step == STEP_WAIT) {
+            cpu_relax();
+            x = __atomic_load_n(&pg->type_info, __ATOMIC_ACQUIRE);
+        } else if (exchange(pg, &x, nx)) {
+            int rc = step == STEP_DONE ? 0 : devalidate(pg, x, preemptible);
+
+            if (rc != -EINTR) {
+                (void)count_entries(table, false);
+            }
+            return rc;
+        }
+        if (preemptible && hypercall_preempt_check()) {
+            return -EINTR;
+        }
+    }
+}
+
+void page_type_linear_to_plain(struct page_info *pg, struct page_info *table)
+{
+    uint64_t x = READ_ONCE(pg->type_info);
+
+    while (!exchange(pg, &x, one_use_less(x))) {
+    }
+    (void)count_entries(table, false);
+}
+
+/* ---- locking a table's entries, pins ---- */
 
 bool page_lock(struct page_info *pg)
 {

@@ -28,7 +28,22 @@ GUEST_OPTIONS_hypercall_fuzz := timeout=170
 # Of two processors one is another domain's.
 GUEST_OPTIONS_stale_grant := hv=dom0_max_vcpus=1+dom0_vcpus_pin
 
-GUEST_TESTS += $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
+GUEST_OPTIONS_control_fuzz := timeout=100
+
+GT_LIST := $(foreach t,$(GT_TESTS),$(GT_B)/$(t)$(if $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
+
+# Each also on a hypervisor with assertions and lock order checks (make DEBUG=1), which has a folder of its own.
+GT_DEBUG_B  := $(B)/debug
+GT_DEBUG_HV := $(GT_DEBUG_B)/hospes
+ifeq ($(DEBUG),)
+.PHONY: debug-hypervisor
+debug-hypervisor:
+	@$(MAKE) --no-print-directory DEBUG=1 B=$(GT_DEBUG_B) $(GT_DEBUG_HV)
+GUEST_TEST_NEEDS += debug-hypervisor
+GUEST_TESTS += $(GT_LIST) $(GT_LIST:%=%:on=$(GT_DEBUG_HV))
+else
+GUEST_TESTS += $(GT_LIST)
+endif
 
 # Measuring kernels for bench/run, with the same runtime. BENCH_OBJS_name: more than name.c.
 GT_BENCHES := $(patsubst bench/guests/%.c,%,$(wildcard bench/guests/*.c))

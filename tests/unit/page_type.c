@@ -10,6 +10,9 @@
  * 2. Threads that take and drop types of one frame at random never hold two different ones at once,
  *    and the counts end where they began.
  *
+ * Linear page tables are part of both: a table is used by others of its type, or has such entries
+ * itself, never both; the last use's end devalidates it.
+ *
  * The frame's validation is played by the test: nothing of x86/ is in here.
  */
 #include <pthread.h>
@@ -86,6 +89,9 @@ void put_page(struct page_info *pg)
 
 /* ---- 1. enumeration ---- */
 
+static unsigned int entries; /* linear entries that the played table has */
+static void drop_entry(void);
+
 int arch_validate_page(struct page_info *pg, uint64_t type, bool preemptible)
 {
     int rc = script_validate;
@@ -119,7 +125,11 @@ int arch_validate_page(struct page_info *pg, uint64_t type, bool preemptible)
         break;
     default:
         if (is_table(type)) {
-            content_done = rc == -ERESTART && script_progress == 0 ? 1 : script_progress;
+            if (script_progress > content_done) { /* validating never goes back */
+                content_done = script_progress;
+            } else if (rc == -ERESTART && content_done == 0) {
+                content_done = 1;
+            }
             pg->nr_validated = content_done;
         }
         break;
@@ -142,7 +152,13 @@ int arch_devalidate_page(struct page_info *pg, uint64_t type, bool preemptible)
     if (rc == 0) {
         content_done = 0;
         pg->nr_validated = 0;
+        while (entries > 0) {
+            drop_entry();
+        }
     } else if (rc == -ERESTART) {
+        if (entries > 0) {
+            drop_entry();
+        }
         content_done = content_done > 1 ? content_done / 2 : 1;
         pg->nr_validated = content_done;
     } else if (content_done != 512) {
@@ -155,8 +171,10 @@ struct state {
     uint64_t type_info, count_info, content_type;
     uint16_t content_done, nr_validated;
     uint8_t partial_flags;
-    uint8_t held;   /* full type references that the test holds */
-    uint8_t locked; /* page_lock held */
+    uint8_t held;    /* full type references that the test holds */
+    uint8_t locked;  /* page_lock held */
+    uint8_t uses;    /* linear references that the test holds */
+    uint8_t entries; /* linear entries that the table has */
 };
 
 #define MAX_STATES 100000
@@ -187,6 +205,25 @@ static void load(const struct state *s)
     content_done = s->content_done;
     last_usable_type = s->type_info & PGT_TYPE_MASK;
     now = *s;
+    entries = s->entries;
+}
+
+/* Another table of the same type, with its counts of linear entries (none: 0) or uses. */
+static struct page_info other;
+static void other_table(unsigned int n, bool used)
+{
+    uint64_t type = page.type_info & PGT_TYPE_MASK;
+
+    memset(&other, 0, sizeof(other));
+    other.type_info = (is_table(type) ? type : PGT_L2) | PGT_VALIDATED | (1 + (used ? n : 0)) |
+                      n * PGT_LINEAR_ONE | (used && n ? PGT_LINEAR_USED : 0);
+}
+
+static void drop_entry(void)
+{
+    other_table(1, true);
+    page_type_linear_to_plain(&other, &page);
+    entries--;
 }
 
 /* The invariants of every state at rest, then its place among the others. */
@@ -202,11 +239,15 @@ static void store(void)
         assert_true(is_table(type));
         assert_int_equal(page.count_info, 2);
         assert_int_equal(now.held, 0);
+        assert_int_equal(now.uses, 0);
         assert_int_equal(page.nr_validated, content_done);
     } else {
         assert_int_equal(page.count_info, 1);
-        assert_int_equal(count, now.held + now.locked);
+        assert_int_equal(count, now.held + now.locked + now.uses);
     }
+    assert_true(now.uses == 0 || entries == 0);
+    assert_int_equal((x & PGT_LINEAR_MASK) / PGT_LINEAR_ONE, now.uses + entries);
+    assert_int_equal(!!(x & PGT_LINEAR_USED), now.uses != 0);
     if (count > 0 && !(x & PGT_PARTIAL)) {
         assert_true(x & PGT_VALIDATED);
         if (is_table(type)) {
@@ -218,6 +259,7 @@ static void store(void)
         assert_int_equal(content_done % 512, 0);
         assert_true(!is_table(type) || (content_done == 0 && !(x & PGT_VALIDATED)));
         assert_false(x & PGT_PINNED);
+        assert_int_equal(entries, 0);
     }
     assert_int_equal(!!(x & PGT_LOCKED), now.locked);
     s.type_info = x;
@@ -228,6 +270,8 @@ static void store(void)
     s.partial_flags = x & PGT_PARTIAL ? page.partial_flags : 0;
     s.held = now.held;
     s.locked = now.locked;
+    s.uses = now.uses;
+    s.entries = (uint8_t)entries;
     if (!seen(&s)) {
         assert_true(nr_states < MAX_STATES);
         states[nr_states++] = s;
@@ -270,7 +314,7 @@ static void try_put(const struct state *s, bool preemptible)
 
     load(s);
     before = page.type_info;
-    if (now.held == 0 || (now.held == 1 && now.locked) ||
+    if (now.held == 0 || (now.held + now.uses == 1 && now.locked) ||
         (now.held == 1 && (before & PGT_PINNED))) {
         return; /* it would wait for the lock; the pin keeps its own */
     }
@@ -285,6 +329,82 @@ static void try_put(const struct state *s, bool preemptible)
         assert_true(page.type_info & PGT_PARTIAL);
     }
     store();
+}
+
+/* Another table gets, or lets go of, an entry that refers to this one. */
+static void try_linear_use(const struct state *s, bool preemptible)
+{
+    uint64_t before;
+    bool may;
+    int rc;
+
+    load(s);
+    before = page.type_info;
+    other_table(s->uses, false);
+    may = (before & PGT_VALIDATED) && (before & PGT_COUNT_MASK) && entries == 0 &&
+          is_table(before & PGT_TYPE_MASK);
+    if (s->uses < 2) {
+        rc = get_page_type_linear(&page, &other);
+        assert_int_equal(rc, may ? 0 : -EINVAL);
+        assert_int_equal((other.type_info & PGT_LINEAR_MASK) / PGT_LINEAR_ONE, s->uses + (rc == 0));
+        now.uses += rc == 0;
+        store();
+    }
+    load(s);
+    other_table(s->uses, false);
+    if (s->uses == 0) {
+        return;
+    }
+    if (s->held < 3) {
+        page_type_linear_to_plain(&page, &other);
+        now.uses--;
+        now.held++;
+        store();
+    }
+    load(s);
+    other_table(s->uses, false);
+    if (now.held + now.uses == 1 && now.locked) {
+        return;
+    }
+    rc = put_page_type_linear(&page, &other, preemptible);
+    assert_int_equal((other.type_info & PGT_LINEAR_MASK) / PGT_LINEAR_ONE,
+                     s->uses - (rc != -EINTR));
+    if (rc == 0) {
+        now.uses--;
+    } else if (rc == -EINTR) {
+        assert_int_equal(page.type_info, before);
+    } else {
+        assert_int_equal(rc, -ERESTART);
+        now.uses = 0;
+    }
+    store();
+}
+
+/* This table, locked, gets and loses an entry that refers to another one. */
+static void try_linear_entry(const struct state *s)
+{
+    load(s);
+    if (!now.locked || !is_table(page.type_info & PGT_TYPE_MASK)) {
+        return;
+    }
+    if (s->entries < 2) {
+        int rc;
+
+        other_table(1, true);
+        rc = get_page_type_linear(&other, &page);
+        assert_int_equal(rc, now.uses == 0 ? 0 : -EINVAL);
+        entries += rc == 0;
+        store();
+        load(s);
+        other_table(1, false); /* which has linear entries itself: no chain of two */
+        assert_int_equal(get_page_type_linear(&other, &page), -EINVAL);
+        store();
+    }
+    load(s);
+    if (entries > 0) {
+        drop_entry();
+        store();
+    }
 }
 
 static void try_put_partial(const struct state *s, bool preemptible)
@@ -346,7 +466,9 @@ static void explore(const struct state *s)
         }
         try_put(s, preempt);
         try_put_partial(s, preempt);
+        try_linear_use(s, preempt);
     }
+    try_linear_entry(s);
     try_lock(s);
     try_pin(s);
 }
@@ -390,6 +512,14 @@ static void test_full_count(void **unused)
     assert_int_equal(get_page_type(&page, PGT_WRITABLE, false), -EINVAL);
     assert_false(page_lock(&page));
     assert_int_equal(page.type_info, PGT_WRITABLE | PGT_VALIDATED | PGT_COUNT_MASK);
+    page.type_info = PGT_L4 | PGT_VALIDATED | PGT_COUNT_MASK;
+    other_table(0, false);
+    assert_int_equal(get_page_type_linear(&page, &other), -EINVAL);
+    page.type_info = PGT_L4 | PGT_VALIDATED | PGT_LINEAR_USED | PGT_LINEAR_MASK | 40000;
+    assert_int_equal(get_page_type_linear(&page, &other), -EINVAL);
+    assert_int_equal(other.type_info & PGT_LINEAR_MASK, 0);
+    page.type_info = PGT_L4 | PGT_VALIDATED | PGT_LINEAR_MASK | 1; /* as many entries as can be */
+    assert_int_equal(get_page_type_linear(&other, &page), -EINVAL);
 }
 
 /* ---- 2. threads ---- */
@@ -487,7 +617,24 @@ static void *hammer(void *arg)
         bool preemptible = random_of(&seed, 2) == 0;
         int rc = get_page_type(&page, type, preemptible);
 
-        if (rc == 0) {
+        if (rc == 0 && is_table(type) && random_of(&seed, 2)) {
+            /* A table of this thread's own, which gets a linear entry. */
+            struct page_info mine = {.type_info = type | PGT_VALIDATED | 1};
+            int use = get_page_type_linear(&page, &mine);
+
+            assert_int_equal(use, 0);
+            if (random_of(&seed, 2)) {
+                rc = put_page_type(&page, preemptible);
+                assert_int_equal(rc, 0); /* ours is still there */
+                rc = put_page_type_linear(&page, &mine, false);
+            } else {
+                page_type_linear_to_plain(&page, &mine);
+                rc = put_page_type(&page, false);
+                assert_int_equal(rc, 0);
+                rc = put_page_type(&page, preemptible);
+            }
+            assert_true(rc == -EINTR || !(mine.type_info & PGT_LINEAR_MASK));
+        } else if (rc == 0) {
             __atomic_add_fetch(&successes, 1, __ATOMIC_RELAXED);
             hold_and_check(type);
             rc = put_page_type(&page, preemptible);

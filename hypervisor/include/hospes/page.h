@@ -40,6 +40,11 @@
 #define PGT_PARTIAL    BIT(57) /* (de)validation was preempted; nr_validated says how far it is */
 #define PGT_LOCKED     BIT(56) /* being (de)validated by one CPU, or its entries being written */
 #define PGT_COUNT_MASK (BIT(40) - 1)
+/* Linear page tables: entries that refer to a table of their own level. The number of such entries
+ * in this table, or (USED) of those in other tables that refer to it: never both. */
+#define PGT_LINEAR_USED BIT(40)
+#define PGT_LINEAR_ONE  BIT(41)
+#define PGT_LINEAR_MASK (BIT(56) - BIT(41))
 
 /* One per frame: 32 bytes, so 0.8 % of memory. */
 struct page_info {
@@ -130,6 +135,19 @@ int get_page_type(struct page_info *pg, uint64_t type, bool preemptible) __must_
 int put_page_type(struct page_info *pg, bool preemptible);
 /* Undoes a half-done table if nobody else has taken it over. 0 or, when preemptible, -ERESTART. */
 int put_page_type_partial(struct page_info *pg, bool preemptible);
+/*
+ * Linear page tables. An entry of `table` (locked, or being validated by the caller) is about to
+ * refer to pg, a validated table of the same type: takes a type reference that is a use of pg, and
+ * counts the entry in table. -EINVAL: pg is no such table or has linear entries itself, table is
+ * used so itself, or a count is full. So no chain of such references is longer than one. Never
+ * waits.
+ */
+int get_page_type_linear(struct page_info *pg, struct page_info *table) __must_check;
+/* Drops such a reference as put_page_type does; where that returns not -EINTR the entry is gone
+ * from table's count. */
+int put_page_type_linear(struct page_info *pg, struct page_info *table, bool preemptible);
+/* The entry is gone; its reference becomes an ordinary one, to be dropped by put_page_type. */
+void page_type_linear_to_plain(struct page_info *pg, struct page_info *table);
 #define PTES_PER_PAGE 512u
 /* partial_flags: the table that entry nr_validated points to is PGT_PARTIAL, and the entry holds
  * its general reference. */

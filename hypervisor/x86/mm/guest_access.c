@@ -4,7 +4,9 @@
  * exception table; the page fault handler has nothing else to know.
  */
 #include <hospes/guest_access.h>
+#include <hospes/domain.h>
 #include <hospes/lib.h>
+#include <arch/current.h>
 #include <arch/extable.h>
 #include <arch/pte.h>
 
@@ -48,6 +50,21 @@ static size_t copy_faulting(void *dst, const void *src, size_t n)
     return words;
 }
 
+bool linear_slots_in_use;
+
+bool in_linear_slot(unsigned long addr, unsigned long n)
+{
+    const struct domain *d = current->domain;
+    unsigned int first = (addr >> 39) & 511, last = ((addr + n - 1) >> 39) & 511;
+
+    for (unsigned int i = first; n != 0 && i <= last; i++) {
+        if (READ_ONCE(d->arch.pv.linear_slots[i / 64]) & (1ul << (i % 64))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t raw_copy_from_guest(void *dst, unsigned long guest_addr, size_t n)
 {
     size_t left;
@@ -56,6 +73,9 @@ size_t raw_copy_from_guest(void *dst, unsigned long guest_addr, size_t n)
         return n;
     }
     left = copy_faulting(dst, (const void *)guest_addr, n);
+    if (read_refused(guest_addr, n)) {
+        left = n;
+    }
     if (unlikely(left != 0)) { /* no stale data of ours goes on */
         memset((char *)dst + (n - left), 0, left);
     }

@@ -25,6 +25,9 @@ static __always_inline bool read_frame(struct iret_context *frame, unsigned long
     GUEST_LOAD("q", uint64_t, rsp, from + offsetof(struct iret_context, rsp), fault);
     GUEST_LOAD("q", uint64_t, ss, from + offsetof(struct iret_context, ss), fault);
     user_access_end();
+    if (read_refused(sp, sizeof(*frame))) {
+        return false;
+    }
     *frame = (struct iret_context){.rax = rax,
                                    .r11 = r11,
                                    .rcx = rcx,

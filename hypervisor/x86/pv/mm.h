@@ -23,6 +23,8 @@
 /* Levels 2..4: everything but these must be 0 in a present entry. */
 #define PTE_TABLE_ALLOWED \
     (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAILH | PTE_NX | PTE_FRAME)
+_Static_assert((PTE_TABLE_ALLOWED & PTE_CACHE) == 0,
+               "where a linear entry makes it a level 1 entry, too, memory is mapped write-back");
 
 static inline unsigned int type_level(uint64_t type)
 {
@@ -113,12 +115,15 @@ static __always_inline void pv_put_data_page(pte_t e, struct domain *owner)
 
 /* ---- mm_table.c: what entries of levels 2..4 refer to ---- */
 /*
- * Takes the references of a present entry in a table of `level`. -EINVAL (also with nothing to
- * undo), -EINTR: nothing taken. -ERESTART, -EAGAIN (see get_page_type): the lower table is partial,
- * and its general reference is kept, as `partial` says on the next call.
+ * Takes the references of a present entry, number i, in `table` of `level`. -EINVAL (also with
+ * nothing to undo), -EINTR: nothing taken. -ERESTART, -EAGAIN (see get_page_type): the lower table
+ * is partial, and its general reference is kept, as `partial` says on the next call. An entry that
+ * refers to its own table holds no references.
  */
-int pv_get_table(pte_t e, unsigned int level, struct domain *d, bool partial,
-                 bool preemptible) __must_check;
+int pv_get_table(pte_t e, struct page_info *table, unsigned int level, unsigned int i,
+                 struct domain *d, bool partial, bool preemptible) __must_check;
+/* Does this entry of `table`, which holds its references, refer to another table of its level? */
+bool pv_is_linear(pte_t e, const struct page_info *table);
 
 /* ---- mm_modify.c: changing one entry of a live table ---- */
 /*

@@ -1,7 +1,8 @@
 /*
- * Giving back a dying domain's memory, preemptibly. Page tables refer downwards only (no linear
- * tables), so once every vcpu's tables, every pin and every half-done validation is dropped, all
- * types go by themselves; what stays is held by other domains' mappings and goes with those.
+ * Giving back a dying domain's memory, preemptibly. Page tables refer downwards, or
+ * at most once sideways (linear tables), never in a ring, so once every vcpu's tables, every pin
+ * and every half-done validation is dropped, all types go by themselves; what stays is held by
+ * other domains' mappings and goes with those.
  */
 #include <hospes/arch.h>
 #include <hospes/hypercall.h>

@@ -84,11 +84,17 @@ static __always_inline int mod_l1(pte_t *p, pte_t ne, bool keep_ad, struct domai
 }
 
 /* An entry has let go of a table: at once for level 1, later for those that can be long. */
-static void put_lower_table(pte_t oe, unsigned int level)
+static void put_lower_table(pte_t oe, struct page_info *table, unsigned int level)
 {
     struct page_info *pg = mfn_to_page(pte_mfn(oe));
 
-    if (level == 2) {
+    if (pg == table) {
+        return;
+    }
+    if (pv_is_linear(oe, table)) {
+        page_type_linear_to_plain(pg, table);
+        pv_defer_put(pg, false);
+    } else if (level == 2) {
         put_page_and_type(pg);
     } else {
         pv_defer_put(pg, false);
@@ -96,9 +102,10 @@ static void put_lower_table(pte_t oe, unsigned int level)
 }
 
 /* A new lower table. -EINVAL with a half-undone one put off; -ERESTART: call again. */
-static int get_lower_table(pte_t ne, unsigned int level, struct domain *d)
+static int get_lower_table(pte_t ne, struct page_info *table, unsigned int level, unsigned int i,
+                           struct domain *d)
 {
-    int rc = pv_get_table(ne, level, d, false, true);
+    int rc = pv_get_table(ne, table, level, i, d, false, true);
 
     switch (rc) {
     case -EAGAIN:
@@ -114,9 +121,10 @@ static int get_lower_table(pte_t ne, unsigned int level, struct domain *d)
     }
 }
 
-static __noinline int mod_table(unsigned int level, pte_t *p, pte_t ne, bool keep_ad,
-                                struct domain *d)
+static __noinline int mod_table(struct page_info *table, unsigned int level, pte_t *p, pte_t ne,
+                                bool keep_ad, struct domain *d)
 {
+    unsigned int i = (unsigned int)(p - map_table(table));
     pte_t oe = READ_ONCE(*p);
     int rc;
 
@@ -128,7 +136,7 @@ static __noinline int mod_table(unsigned int level, pte_t *p, pte_t ne, bool kee
         return 0;
     }
     if (ne & PTE_P) {
-        rc = get_lower_table(ne, level, d);
+        rc = get_lower_table(ne, table, level, i, d);
         if (rc != 0) {
             return rc;
         }
@@ -136,7 +144,7 @@ static __noinline int mod_table(unsigned int level, pte_t *p, pte_t ne, bool kee
     }
     write_entry(p, &oe, ne, keep_ad);
     if (oe & PTE_P) {
-        put_lower_table(oe, level);
+        put_lower_table(oe, table, level);
     }
     return 0;
 }
@@ -154,5 +162,5 @@ int pv_mod_entry(struct page_info *pg, pte_t *p, pte_t ne, bool keep_ad, struct 
     if (level < 2 || level > 4 || pt_owner != pg_owner || !is_guest_entry(level, i)) {
         return -EINVAL;
     }
-    return mod_table(level, p, ne, keep_ad, pt_owner);
+    return mod_table(pg, level, p, ne, keep_ad, pt_owner);
 }

@@ -4,10 +4,15 @@
  * (de)validated holds those of entries [0, nr_validated), and with PARTIAL_ENTRY the general
  * reference of a lower table that is itself partial. Level 1 is done in one go, levels 2 to 4 can
  * be preempted between entries. Read first: core/page_type.c.
+ *
+ * Linear page tables: an entry may refer to a table of its own level, read-only, so that a guest
+ * can read its tables as an array. To its own table: no references are held. To another one, which
+ * must be validated already: core/page_type.c counts these so that no chain is longer than one.
  */
 #include <hospes/arch.h>
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
+#include <hospes/param.h>
 #include "mm.h"
 
 /* Tables are mostly empty: are the GROUP entries from table[i] on all absent? i is a multiple. */
@@ -72,7 +77,55 @@ static void devalidate_l1(struct page_info *pg, struct domain *d)
 
 /* ---- levels 2 to 4 ---- */
 
-int pv_get_table(pte_t e, unsigned int level, struct domain *d, bool partial, bool preemptible)
+static bool opt_linear = true;
+bool_param(pv_linear_pt, "pv-linear-pt", opt_linear,
+           "page tables of PV guests may refer to tables of their own level");
+
+bool pv_is_linear(pte_t e, const struct page_info *table)
+{
+    const struct page_info *pg = mfn_to_page(pte_mfn(e));
+
+    return pg != table && ((pg->type_info ^ table->type_info) & PGT_TYPE_MASK) == 0;
+}
+
+/*
+ * Through such an entry of a level 4, the hypervisor's own slots appear at guest addresses: for the
+ * CPU in the guest's mode they are supervisor's, but not for the hypervisor's own accesses. What
+ * they read there is thrown away (guest_access.c), so the mark comes first.
+ */
+static void mark_linear_slot(struct domain *d, unsigned int i)
+{
+    __atomic_fetch_or(&d->arch.pv.linear_slots[i / 64], 1ul << (i % 64), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&linear_slots_in_use, true, __ATOMIC_SEQ_CST);
+}
+
+/* An entry that does not refer to a lower table: to one of the same level? 0 or -EINVAL. */
+static int get_linear(pte_t e, struct page_info *table, unsigned int level, unsigned int i,
+                      struct domain *d)
+{
+    struct page_info *pg = mfn_to_page(pte_mfn(e));
+
+    if (!opt_linear || (e & PTE_RW)) {
+        return -EINVAL;
+    }
+    if (level == 4) {
+        mark_linear_slot(d, i);
+    }
+    if (pg == table) {
+        return 0;
+    }
+    if (!get_page(pg, d)) {
+        return -EINVAL;
+    }
+    if (get_page_type_linear(pg, table) != 0) {
+        put_page(pg);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int pv_get_table(pte_t e, struct page_info *table, unsigned int level, unsigned int i,
+                 struct domain *d, bool partial, bool preemptible)
 {
     mfn_t m = pte_mfn(e);
     struct page_info *pg;
@@ -89,15 +142,20 @@ int pv_get_table(pte_t e, unsigned int level, struct domain *d, bool partial, bo
     if (rc != 0 && rc != -ERESTART && rc != -EAGAIN && !partial) {
         put_page(pg);
     }
-    return rc;
+    return rc == -EINVAL && !partial ? get_linear(e, table, level, i, d) : rc;
 }
 
 /* Drops what pv_get_table took. 0; -EINTR: nothing done; -ERESTART: it has become partial. */
-static int put_table(pte_t e, unsigned int level, bool preemptible)
+static int put_table(pte_t e, struct page_info *table, unsigned int level, bool preemptible)
 {
     struct page_info *pg = mfn_to_page(pte_mfn(e));
-    int rc = put_page_type(pg, preemptible && level > 2);
+    int rc;
 
+    if (pg == table) {
+        return 0;
+    }
+    rc = pv_is_linear(e, table) ? put_page_type_linear(pg, table, preemptible)
+                                : put_page_type(pg, preemptible && level > 2);
     if (rc == 0) {
         put_page(pg);
     }
@@ -115,16 +173,16 @@ static int put_partial_table(pte_t e, bool preemptible)
     return rc;
 }
 
-static int validate_entry(pte_t *p, unsigned int level, struct domain *d, bool partial,
-                          bool preemptible)
+static int validate_entry(struct page_info *pg, unsigned int level, unsigned int i,
+                          struct domain *d, bool partial, bool preemptible)
 {
-    pte_t e = READ_ONCE(*p);
+    pte_t *p = map_table(pg) + i, e = READ_ONCE(*p);
     int rc;
 
     if (!(e & PTE_P)) {
         return 0; /* a table whose entries are being validated is not written by anybody */
     }
-    rc = pv_get_table(e, level, d, partial, preemptible);
+    rc = pv_get_table(e, pg, level, i, d, partial, preemptible);
     if (rc == 0 && !(e & PTE_US)) {
         WRITE_ONCE(*p, e | PTE_US);
     }
@@ -151,7 +209,7 @@ static int validate_table(struct page_info *pg, unsigned int level, struct domai
             rc = -EINTR;
             break;
         }
-        rc = validate_entry(&table[i], level, d, partial, preemptible);
+        rc = validate_entry(pg, level, i, d, partial, preemptible);
         if (rc != 0) {
             break;
         }
@@ -196,7 +254,7 @@ static int devalidate_table(struct page_info *pg, unsigned int level, bool preem
         }
         i--;
         if (is_guest_entry(level, i) && (table[i] & PTE_P)) {
-            rc = put_table(table[i], level, preemptible);
+            rc = put_table(table[i], pg, level, preemptible);
         }
         if (rc != 0) {
             bool begun = i + 1 < PTES_PER_TABLE || rc == -ERESTART;

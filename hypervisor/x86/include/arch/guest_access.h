@@ -59,6 +59,19 @@ static __always_inline unsigned long guest_clamp(unsigned long addr, unsigned lo
                  : "memory"                                               \
                  : fault)
 
+/*
+ * Linear page tables of level 4 (x86/pv/mm_table.c) let the hypervisor's own tables appear at guest
+ * addresses, where the guest cannot read, but we would. So whoever has read asks afterwards whether
+ * the range may lie in such a slot of the running domain, and then takes it as failed: an entry
+ * that was used was marked before.
+ */
+extern bool linear_slots_in_use; /* of any domain */
+bool in_linear_slot(unsigned long addr, unsigned long n);
+static __always_inline bool read_refused(unsigned long addr, unsigned long n)
+{
+    return unlikely(READ_ONCE(linear_slots_in_use)) && in_linear_slot(addr, n);
+}
+
 /* Sizes that are copied in line. */
 #define GUEST_SMALL(n) ((n) == 4 || (n) == 1 || ((n) != 0 && (n) <= 64 && (n) % 8 == 0))
 
@@ -102,6 +115,10 @@ static __always_inline __must_check bool copy_small_from_guest(void *dst, unsign
 #undef WORD
     }
     user_access_end();
+    if (read_refused(addr, n)) {
+        __builtin_memset(dst, 0, n);
+        return true;
+    }
     return false;
 fault:
     user_access_end();
