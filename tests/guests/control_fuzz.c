@@ -386,16 +386,16 @@ static void life(unsigned long n, void *grant_window, uint64_t grant_pte)
     for (unsigned long i = 0; i < n; i++) {
         act(&actors[0]);
     }
-    running[0] = false;
-    while (running[1]) {
-        pause_cpu();
-    }
     grants = NULL;
     remap(grant_window, grant_pte);
     memset(&op, 0, sizeof(op));
     op.domain = SECOND_DOMAIN;
-    if (rnd(2)) { /* destroyed before or after we let go */
+    if (rnd(2)) { /* destroyed while the other vcpu goes on with it, or after we let go */
         domctl(&op, XEN_DOMCTL_destroydomain);
+    }
+    running[0] = false;
+    while (running[1]) {
+        pause_cpu();
     }
     let_go(&actors[0]);
     let_go(&actors[1]);

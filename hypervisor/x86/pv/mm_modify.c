@@ -112,6 +112,10 @@ static int get_lower_table(pte_t ne, struct page_info *table, unsigned int level
         pv_defer_put(mfn_to_page(pte_mfn(ne)), true);
         return -EINVAL;
     case -ERESTART: /* PGT_PARTIAL keeps it for the next try */
+        if (pv_owner_dies(d)) {
+            pv_defer_put(mfn_to_page(pte_mfn(ne)), true);
+            return -EINVAL;
+        }
         put_page(mfn_to_page(pte_mfn(ne)));
         return rc;
     case -EINTR:

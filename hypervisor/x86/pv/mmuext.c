@@ -64,7 +64,13 @@ static int pin(const struct ext_ctx *c, const struct mmuext_op *op)
     if (!pg) {
         return -EINVAL;
     }
+    get_page_again(pg);
     rc = get_table_type(pg, level_type(level));
+    if (rc == -ERESTART && pv_owner_dies(c->pg_owner)) {
+        pv_defer_put(pg, true);
+        return -EINVAL;
+    }
+    put_page(pg);
     if (rc != 0) {
         return rc;
     }
