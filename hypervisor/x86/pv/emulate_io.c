@@ -1,13 +1,14 @@
 /*
  * Ports: IN, OUT, INS, OUTS. Two questions: may this code do port I/O at all (IOPL, or the guest's
  * own bitmap for its processes), and may this domain touch these ports (ioport_caps). What it may
- * not touch reads as all ones and ignores writes, but for the two port pairs that are shared with
- * the hypervisor: PCI configuration and CMOS.
+ * not touch reads as all ones and ignores writes, but for what is shared with the hypervisor: the
+ * port pairs of PCI configuration and CMOS, and channel 2 of the PIT.
  */
 #include "pv.h"
 #include <arch/cmos.h>
 #include <arch/io.h>
 #include <arch/pci.h>
+#include <arch/time.h>
 #include "emulate.h"
 
 #define PCI_ADDRESS 0xcf8u
@@ -88,11 +89,16 @@ static bool pci_permitted(const struct domain *d)
 
 static uint32_t read_pair(const struct domain *d, unsigned int port, unsigned int bytes)
 {
+    uint8_t pit;
+
     if ((port & ~3u) == PCI_DATA && pci_permitted(d)) {
         return pci_guest_access(d->arch.pci_cf8, port & 3, bytes, false, 0);
     }
     if (port == CMOS_DATA && d->is_hardware) {
         return cmos_read(d->arch.cmos_index);
+    }
+    if (d->is_hardware && platform_pit_access(port, false, &pit)) {
+        return pit;
     }
     return ~0u;
 }
@@ -137,6 +143,10 @@ static void guest_out(struct domain *d, unsigned int port, unsigned int bytes, u
             d->arch.cmos_index = part & 0x7f;
         } else if (p == CMOS_DATA && d->is_hardware) {
             cmos_write(d->arch.cmos_index, (uint8_t)part);
+        } else if (d->is_hardware) {
+            uint8_t pit = (uint8_t)part;
+
+            (void)platform_pit_access(p, true, &pit);
         }
         done += n;
     }

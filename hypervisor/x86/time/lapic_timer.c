@@ -19,30 +19,29 @@ static bool use_deadline(void)
     return cpu_has(X86_TSC_DEADLINE);
 }
 
+static uint64_t __init measure_lapic(void)
+{
+    uint64_t tsc, elapsed;
+    uint32_t count;
+
+    apic_write(APIC_TIMER_ICT, ~0u);
+    tsc = rdtsc_ordered();
+    udelay(10000);
+    count = apic_read(APIC_TIMER_CCT);
+    elapsed = rdtsc_ordered() - tsc;
+    return mul_div(~0u - count, tsc_khz() * 1000, elapsed);
+}
+
 void __init lapic_timer_calibrate(void)
 {
-    uint64_t tsc, elapsed, best = 0;
-
     if (use_deadline()) {
         printk("Timer: local APIC by TSC deadline\n");
         return;
     }
     apic_write(APIC_TIMER_DIV, DIVIDE_BY_1);
     apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | LOCAL_TIMER_VECTOR);
-    /* The highest of three: a delay between the reads can only make it look slower or faster once.
-     */
-    for (unsigned int i = 0; i < 3; i++) {
-        uint32_t count;
-
-        apic_write(APIC_TIMER_ICT, ~0u);
-        tsc = rdtsc_ordered();
-        udelay(10000);
-        count = apic_read(APIC_TIMER_CCT);
-        elapsed = rdtsc_ordered() - tsc;
-        best = max(best, mul_div(~0u - count, tsc_khz() * 1000, elapsed));
-    }
+    lapic_hz = measure_until_agreed(measure_lapic, "local APIC's timer");
     apic_write(APIC_TIMER_ICT, 0);
-    lapic_hz = best;
     printk("Timer: local APIC at %lu.%03lu MHz\n", (unsigned long)(lapic_hz / 1000000),
            (unsigned long)(lapic_hz / 1000 % 1000));
 }

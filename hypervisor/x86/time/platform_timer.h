@@ -10,6 +10,7 @@ struct platform_timer {
     unsigned int bits; /* of the counter, which counts up and wraps */
     uint64_t (*read)(void);
 };
+extern struct platform_timer platform_timer;
 void platform_timer_init(struct platform_timer *t);
 void platform_timer_init_pit(struct platform_timer *t);
 

@@ -117,8 +117,37 @@ static uint64_t count_mask(void)
     return (1ull << platform_timer.bits) - 1;
 }
 
-static uint64_t __init measure_tsc(unsigned int ms)
+/* Do two frequencies differ by less than 1 / part? */
+static bool agree(uint64_t a, uint64_t b, unsigned int part)
 {
+    return (a > b ? a - b : b - a) < a / part;
+}
+
+uint64_t __init measure_until_agreed(uint64_t (*once)(void), const char *what)
+{
+    uint64_t hz[9];
+    unsigned int n = 0;
+
+    while (n < ARRAY_SIZE(hz)) {
+        uint64_t new = once();
+        unsigned int i = n++;
+
+        for (; i > 0 && hz[i - 1] > new; i--) {
+            hz[i] = hz[i - 1];
+        }
+        hz[i] = new;
+        if ((i > 0 && agree(new, hz[i - 1], 2000)) || (i + 1 < n && agree(new, hz[i + 1], 2000))) {
+            return new;
+        }
+    }
+    printk(LOG_WARNING "Time: the %s is measured at %lu to %lu MHz\n", what,
+           (unsigned long)(hz[0] / 1000000), (unsigned long)(hz[n - 1] / 1000000));
+    return hz[n / 2];
+}
+
+static uint64_t __init measure_tsc(void)
+{
+    unsigned int ms = platform_timer.bits < 24 ? 40 : 50; /* before a short counter wraps */
     struct sample a = take_sample(), b;
     uint64_t want = platform_timer.hz * ms / 1000;
 
@@ -133,6 +162,7 @@ static struct {
     struct sample last;
     uint64_t total_count, total_tsc;
     unsigned int seconds, next;
+    unsigned int strange; /* intervals in a row that contradict what was measured before */
     struct timer timer;
 } refine;
 
@@ -166,17 +196,38 @@ static void set_frequency(uint64_t hz)
     on_cpus(cpu_online_map, copy_base, NULL, true);
 }
 
+/*
+ * One more interval of both clocks. False: it is not counted, as it took so long that the platform
+ * timer may have wrapped, or says something else than all before; when that happens again and
+ * again, what was before was wrong.
+ */
+static bool add_interval(uint64_t tsc, uint64_t count)
+{
+    uint64_t wraps = mul_div(count_mask(), tsc_hz, platform_timer.hz);
+    uint64_t expected = mul_div(tsc, platform_timer.hz, tsc_hz);
+    bool strange = !agree(expected, count, 100);
+
+    if (strange && ++refine.strange >= 4 && count > expected / 1000) {
+        refine.total_count = refine.total_tsc = 0;
+        set_frequency(mul_div(tsc, platform_timer.hz, count));
+    } else if (strange || tsc > wraps / 2) {
+        return false;
+    }
+    refine.strange = 0;
+    refine.total_count += count;
+    refine.total_tsc += tsc;
+    return true;
+}
+
 /* Every second on CPU 0: adds up the platform timer before it wraps, and at 2, 4, 8... s corrects.
  */
 static void time_refine(void *unused)
 {
-    struct sample s = take_sample();
+    struct sample s = take_sample(), last = refine.last;
 
-    refine.total_count += (s.count - refine.last.count) & count_mask();
-    refine.total_tsc += s.tsc - refine.last.tsc;
     refine.last = s;
-    refine.seconds++;
-    if (refine.seconds >= refine.next && refine.seconds <= 1024) {
+    refine.seconds += add_interval(s.tsc - last.tsc, (s.count - last.count) & count_mask());
+    if (refine.total_count != 0 && refine.seconds >= refine.next && refine.seconds <= 1024) {
         refine.next *= 2;
         set_frequency(mul_div(refine.total_tsc, platform_timer.hz, refine.total_count));
     }
@@ -227,7 +278,7 @@ static void dump_time(char key)
 void __init time_init(void)
 {
     platform_timer_init(&platform_timer);
-    tsc_hz = measure_tsc(platform_timer.bits < 24 ? 40 : 100);
+    tsc_hz = measure_until_agreed(measure_tsc, "TSC");
     set_time_scale(&master.scale, tsc_hz);
     master.tsc = rdtsc_ordered();
     this_cpu(time_base) = master;

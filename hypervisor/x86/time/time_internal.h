@@ -18,6 +18,9 @@ struct sample {
 
 /* The TSC of this CPU at system time t. */
 uint64_t stime_to_tsc(s_time_t t);
+/* Something may hold this CPU up in the middle of a measurement (SMIs; under emulation, the host):
+ * calls it until two results agree, nine times at most, and then takes the median. Hz. */
+uint64_t measure_until_agreed(uint64_t (*once)(void), const char *what);
 void wallclock_init(void);
 void lapic_timer_calibrate(void);
 void lapic_timer_init_cpu(void);

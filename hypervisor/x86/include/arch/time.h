@@ -32,5 +32,7 @@ void time_sync_master(void);
 void timer_interrupt(void);
 void udelay(unsigned int us); /* busy; after time_init (before: by the PIT) */
 uint64_t tsc_khz(void);
+/* Domain 0 and the PIT: see platform_timer.c. */
+bool platform_pit_access(unsigned int port, bool write, uint8_t *value);
 
 #endif
