@@ -38,6 +38,11 @@ void __init smp_reserve_trampoline(void)
     trampoline = boot_alloc_trampoline();
 }
 
+uint64_t smp_trampoline(void)
+{
+    return trampoline;
+}
+
 /* ---- interrupts between CPUs ---- */
 
 void send_ipi_mask(cpumask_t mask, uint8_t vector)

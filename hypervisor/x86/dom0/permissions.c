@@ -4,7 +4,12 @@
  */
 #include <hospes/arch.h>
 #include <hospes/lib.h>
+#include <arch/acpi.h>
+#include <arch/boot.h>
+#include <arch/cpufeature.h>
 #include <arch/platform.h>
+#include <arch/pv_mm.h>
+#include <arch/smp.h>
 #include "dom0.h"
 
 /* [first, last] I/O ports that stay with the hypervisor. */
@@ -35,15 +40,49 @@ static int __init deny_ports(struct domain *d)
     return rc;
 }
 
-/* Local and I/O APICs, and the addresses to which devices send interrupts. */
+static int __init deny_frames(struct domain *d, uint64_t first, uint64_t last)
+{
+    return first > last ? 0 : rangeset_remove(d->iomem_caps, first, last);
+}
+
+/* Local APICs, and the addresses to which devices send interrupts; memory that is broken; where
+ * AMD's processors talk to HyperTransport devices: the last 12 GiB of the address space. */
 static int __init deny_memory(struct domain *d)
 {
-    int rc = rangeset_remove(d->iomem_caps, 0xfee00, 0xfeeff);
+    uint64_t end = BIT(arch_phys_bits() - PAGE_SHIFT);
+    int rc = deny_frames(d, 0xfee00, 0xfeeff);
+
+    for (unsigned int i = 0; i < memory_map.nr && !rc; i++) {
+        const struct memory_region *r = &memory_map.region[i];
+
+        if (r->type == E820_UNUSABLE && r->size != 0) {
+            rc = deny_frames(d, max(r->start >> PAGE_SHIFT, 0x100ul),
+                             (r->start + r->size - 1) >> PAGE_SHIFT);
+        }
+    }
+    if (!rc && (boot_cpu.vendor == VENDOR_AMD || boot_cpu.vendor == VENDOR_HYGON)) {
+        end = boot_cpu.family < 0x17 ? BIT(40 - PAGE_SHIFT) : end;
+        rc = deny_frames(d, end - (3ul << (32 - PAGE_SHIFT)), end - 1);
+    }
+    return rc;
+}
+
+/* What firmware's code, which Domain 0 runs, may want to read, but only the hypervisor writes. */
+static int __init protect_memory(struct domain *d)
+{
+    uint64_t hpet = acpi.hpet_address >> PAGE_SHIFT;
+    int rc = 0;
 
     for (unsigned int i = 0; i < platform_nr_ioapics() && !rc; i++) {
-        uint64_t frame = platform_ioapic_paddr(i) >> PAGE_SHIFT;
+        mfn_t m = mfn(platform_ioapic_paddr(i) >> PAGE_SHIFT);
 
-        rc = rangeset_remove(d->iomem_caps, frame, frame);
+        rc = mmio_ro_add(m, m);
+    }
+    if (!rc && hpet != 0) {
+        rc = mmio_ro_add(mfn(hpet), mfn(hpet));
+    }
+    if (!rc && smp_trampoline() != 0) { /* where other CPUs start */
+        rc = mmio_ro_add(mfn(smp_trampoline() >> PAGE_SHIFT), mfn(smp_trampoline() >> PAGE_SHIFT));
     }
     return rc;
 }
@@ -63,6 +102,9 @@ void __init dom0_grant_permissions(struct domain *d)
     }
     if (!rc) {
         rc = deny_memory(d);
+    }
+    if (!rc) {
+        rc = protect_memory(d);
     }
     if (rc) {
         dom0_fail("Not enough memory to set up Domain 0 (%d): give the machine more.", rc);

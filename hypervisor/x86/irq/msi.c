@@ -8,6 +8,7 @@
 #include <hospes/memory.h>
 #include <arch/apic.h>
 #include <arch/io.h>
+#include <arch/pv_mm.h>
 #include "irq_internal.h"
 #include "msi.h"
 
@@ -19,6 +20,7 @@
 #define CONTROL_MASKBIT  BIT(8)
 #define CONTROL_MME      (7u << 4)
 #define MSIX_TABLE       4u
+#define MSIX_PBA         8u
 #define MSIX_SIZE_MASK   0x7ffu
 #define MSIX_ENTRY_SIZE  16u
 #define ENTRY_ADDRESS_LO 0u
@@ -111,6 +113,38 @@ static int setup_msi(struct msi_desc *m)
     return 0;
 }
 
+/* The frames of `bytes` at what a register of the capability says become read-only for guests. */
+static bool protect(struct pci_dev *dev, struct frame_range *r, uint32_t where, uint64_t hint,
+                    unsigned int bytes)
+{
+    uint64_t base = dev->virtual_function ? hint : pci_memory_bar(dev->id, where & 7);
+    uint64_t at = base + (where & ~7u);
+
+    if (base == 0) {
+        return false;
+    }
+    r->s = mfn(at >> PAGE_SHIFT);
+    r->e = mfn((at + bytes - 1) >> PAGE_SHIFT);
+    r->valid = mmio_ro_add(r->s, r->e) == 0;
+    return r->valid;
+}
+
+static void unprotect(struct frame_range *r)
+{
+    if (r->valid) {
+        mmio_ro_remove(r->s, r->e);
+        r->valid = false;
+    }
+}
+
+void msix_unmap(struct pci_dev *dev)
+{
+    iounmap((void *)(unsigned long)dev->msix_table);
+    dev->msix_table = NULL;
+    unprotect(&dev->msix_ro);
+    unprotect(&dev->pba_ro);
+}
+
 /* Finds and maps the table of MSI-X. */
 static int map_msix_table(struct pci_dev *dev, uint64_t hint)
 {
@@ -133,7 +167,17 @@ static int map_msix_table(struct pci_dev *dev, uint64_t hint)
     dev->msix_pos = pos;
     dev->msix_entries = (pci_read(dev->id, pos + MSI_CONTROL, 2) & MSIX_SIZE_MASK) + 1u;
     dev->msix_table = ioremap(paddr(base + (where & ~7u)), dev->msix_entries * MSIX_ENTRY_SIZE);
-    return dev->msix_table ? 0 : -ENOMEM;
+    if (!dev->msix_table) {
+        return -ENOMEM;
+    }
+    /* No domain writes vectors of its own, or reads a change of them half done. */
+    if (!protect(dev, &dev->msix_ro, where, hint, dev->msix_entries * MSIX_ENTRY_SIZE) ||
+        (!dev->virtual_function && !protect(dev, &dev->pba_ro, pci_read(dev->id, pos + MSIX_PBA, 4),
+                                            hint, DIV_ROUND_UP(dev->msix_entries, 64) * 8))) {
+        msix_unmap(dev);
+        return -ENXIO;
+    }
+    return 0;
 }
 
 static int setup_msix(struct msi_desc *m, unsigned int entry, uint64_t hint)
@@ -232,8 +276,7 @@ void msi_teardown(unsigned int irq)
     }
     list_del(&m->list);
     if (m->msix && list_empty(&m->dev->msis)) {
-        iounmap((void *)(unsigned long)m->dev->msix_table);
-        m->dev->msix_table = NULL;
+        msix_unmap(m->dev);
     }
     xfree(m);
 }

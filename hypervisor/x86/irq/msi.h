@@ -14,6 +14,8 @@ struct msi_request {
  * such function or capability; -ENXIO: its memory is not reachable; -EEXIST, -EINVAL, -ENOMEM. */
 int msi_setup(unsigned int irq, const struct msi_request *r) __must_check;
 void msi_teardown(unsigned int irq);
+/* Gives the mapping of a function's MSI-X table up. */
+void msix_unmap(struct pci_dev *dev);
 /* Writes everything again, after a device lost it in sleep. -ENODEV. */
 int msi_restore(struct pci_id id) __must_check;
 

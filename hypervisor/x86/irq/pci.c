@@ -10,6 +10,7 @@
 #include <hospes/memory.h>
 #include <arch/io.h>
 #include <arch/mm.h>
+#include "msi.h"
 #include "pci.h"
 
 #define PCI_ADDRESS 0xcf8
@@ -201,7 +202,7 @@ int pci_remove(struct pci_id id)
     }
     list_del(&p->list);
     if (p->msix_table) {
-        iounmap((void *)(unsigned long)p->msix_table);
+        msix_unmap(p);
     }
     xfree(p);
     return 0;

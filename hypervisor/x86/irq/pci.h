@@ -16,12 +16,18 @@
 #define PCI_CAP_MSI        0x05u
 #define PCI_CAP_MSIX       0x11u
 
+struct frame_range {
+    mfn_t s, e; /* both inside */
+    bool valid;
+};
+
 struct pci_dev {
     struct list_head list;
     struct pci_id id, physical;
     bool virtual_function;
-    struct list_head msis;        /* struct msi_desc */
-    volatile uint8_t *msix_table; /* mapped while an entry is in use */
+    struct list_head msis;              /* struct msi_desc */
+    volatile uint8_t *msix_table;       /* mapped while an entry is in use */
+    struct frame_range msix_ro, pba_ro; /* its frames, and those of the pending bits: read-only */
     unsigned int msix_entries;
     unsigned int msix_pos;
 };

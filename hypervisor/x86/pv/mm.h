@@ -70,8 +70,7 @@ static __always_inline pte_t pv_adjust_l1(pte_t e)
     }
     return e & ~PTE_G;
 }
-/* Emulates a write of Domain 0 to a read-only device frame; false: m is none. */
-bool mmio_ro_write(paddr_t pa, uint64_t value, unsigned int bytes);
+/* Is m a device frame that is mapped read-only? */
 bool mmio_ro_contains(mfn_t m);
 
 /* The common case in line: RAM of the table's own domain with ordinary attributes. */
@@ -142,6 +141,15 @@ static __always_inline int pv_put_old_table(struct vcpu *v)
 /* Puts pg (a full reference; partial: one as pv_put_table leaves it) off to
  * pv_put_old_guest_table. */
 void pv_defer_put(struct page_info *pg, bool partial);
+/*
+ * A table of d has been left half done, to be gone on with: has d begun to die? Then its pages may
+ * have been given back already, and nobody would finish or undo this one: the caller does.
+ */
+static inline bool pv_owner_dies(const struct domain *d)
+{
+    smp_mb(); /* either we see that it dies, or who gives its pages back sees the table */
+    return READ_ONCE(d->is_dying) != DOMDYING_ALIVE;
+}
 
 /* ---- mm_walk.c ---- */
 /* The guest entry that maps va in the current table of v, which is running. NULL: a level above is

@@ -11,56 +11,66 @@
 
 /* ---- read-only device frames ---- */
 
-#define MMIO_RO_MAX 64u
-static struct {
-    mfn_t s, e;
-    bool (*write)(paddr_t pa, uint64_t value, unsigned int bytes);
-} mmio_ro[MMIO_RO_MAX];
+/*
+ * Each range in one word, first frame and number of frames, so that readers need no lock: 0 is a
+ * free place, those at mmio_ro_nr and behind have never been used.
+ */
+#define MMIO_RO_MAX     256u
+#define RO_FRAMES_SHIFT 40
+#define RO_FRAMES_MAX   (BIT(64 - RO_FRAMES_SHIFT) - 1)
+static uint64_t mmio_ro[MMIO_RO_MAX];
 static unsigned int mmio_ro_nr;
 static spinlock_t mmio_ro_lock = SPINLOCK_INIT(RANK_RANGESET);
 
-int mmio_ro_add(mfn_t s, mfn_t e, bool (*write)(paddr_t pa, uint64_t value, unsigned int bytes))
+static uint64_t ro_range(mfn_t s, mfn_t e)
 {
+    return s.v | (e.v - s.v + 1) << RO_FRAMES_SHIFT;
+}
+
+int mmio_ro_add(mfn_t s, mfn_t e)
+{
+    unsigned int i = 0;
+
+    if (e.v < s.v || e.v - s.v >= RO_FRAMES_MAX || e.v >> RO_FRAMES_SHIFT != 0) {
+        return -EINVAL;
+    }
     LOCKED(&mmio_ro_lock);
-    if (mmio_ro_nr == MMIO_RO_MAX) {
+    while (i < mmio_ro_nr && mmio_ro[i] != 0) {
+        i++;
+    }
+    if (i == MMIO_RO_MAX) {
         return -ENOSPC;
     }
-    mmio_ro[mmio_ro_nr].s = s;
-    mmio_ro[mmio_ro_nr].e = e;
-    mmio_ro[mmio_ro_nr].write = write;
-    /* Readers take no lock: entries are complete before they are counted, and stay. */
-    __atomic_store_n(&mmio_ro_nr, mmio_ro_nr + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&mmio_ro[i], ro_range(s, e), __ATOMIC_RELEASE);
+    if (i == mmio_ro_nr) {
+        __atomic_store_n(&mmio_ro_nr, i + 1, __ATOMIC_RELEASE);
+    }
     return 0;
 }
 
-static int mmio_ro_index(mfn_t m)
+void mmio_ro_remove(mfn_t s, mfn_t e)
 {
-    unsigned int n = __atomic_load_n(&mmio_ro_nr, __ATOMIC_ACQUIRE);
-
-    for (unsigned int i = 0; i < n; i++) {
-        if (m.v >= mmio_ro[i].s.v && m.v <= mmio_ro[i].e.v) {
-            return (int)i;
+    LOCKED(&mmio_ro_lock);
+    for (unsigned int i = 0; i < mmio_ro_nr; i++) {
+        if (mmio_ro[i] == ro_range(s, e)) {
+            __atomic_store_n(&mmio_ro[i], 0, __ATOMIC_RELEASE);
+            return;
         }
     }
-    return -1;
 }
 
 bool mmio_ro_contains(mfn_t m)
 {
-    return mmio_ro_index(m) >= 0;
-}
+    unsigned int n = __atomic_load_n(&mmio_ro_nr, __ATOMIC_ACQUIRE);
 
-bool mmio_ro_write(paddr_t pa, uint64_t value, unsigned int bytes)
-{
-    int i = mmio_ro_index(paddr_to_mfn(pa));
+    for (unsigned int i = 0; i < n; i++) {
+        uint64_t r = READ_ONCE(mmio_ro[i]);
 
-    if (i < 0) {
-        return false;
+        if (m.v - (r & (BIT(RO_FRAMES_SHIFT) - 1)) < r >> RO_FRAMES_SHIFT) {
+            return true;
+        }
     }
-    if (mmio_ro[i].write) {
-        (void)mmio_ro[i].write(pa, value, bytes);
-    }
-    return true;
+    return false;
 }
 
 /* ---- level-1 entries ---- */

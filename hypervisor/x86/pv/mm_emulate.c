@@ -364,6 +364,7 @@ static bool run_on_table(struct page_info *pg, struct write_op *op, const struct
     return rc == 0 || rc == -EAGAIN;
 }
 
+/* A write to a device frame that is read-only is done without effect. */
 static bool run_on_device(mfn_t m, struct write_op *op, const struct opcode_row *row)
 {
     struct cpu_user_regs next = *op->regs;
@@ -372,8 +373,6 @@ static bool run_on_device(mfn_t m, struct write_op *op, const struct opcode_row 
     if (!mmio_ro_contains(m) || !row->fn(op, &next) || op->compare) {
         return false; /* device registers are only moved to */
     }
-    (void)mmio_ro_write(paddr((m.v << PAGE_SHIFT) | (op->va & (PAGE_SIZE - 1))), op->val,
-                        op->bytes);
     *op->regs = next;
     return true;
 }

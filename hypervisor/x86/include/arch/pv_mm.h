@@ -91,8 +91,9 @@ struct e820_entry {
 void domain_set_e820(struct domain *d, struct e820_entry *e820, unsigned int nr);
 
 /* ---- frames that are not RAM, and frames of the hypervisor ---- */
-/* [s, e] become read-only for guests whatever their entries ask (MMCFG, MSI-X tables); writes by
- * Domain 0 to them are emulated by fn (may be NULL: dropped). */
-int mmio_ro_add(mfn_t s, mfn_t e, bool (*write)(paddr_t pa, uint64_t value, unsigned int bytes));
+/* Device frames [s, e] become read-only for guests, whatever their entries ask; writes of Domain 0
+ * to them are ignored. Entries that are there already stay. -EINVAL, -ENOSPC. */
+int mmio_ro_add(mfn_t s, mfn_t e) __must_check;
+void mmio_ro_remove(mfn_t s, mfn_t e);
 
 #endif

@@ -5,6 +5,7 @@
 #include <hospes/cpumask.h>
 
 void smp_reserve_trampoline(void); /* before the heap gets memory */
+uint64_t smp_trampoline(void);     /* its address; 0: there is none */
 /* Starts every enabled CPU of the MADT, up to maxcpus=. */
 void smp_boot(void);
 /* Stops all other CPUs for good, even when they have interrupts off; for panic and reboot. */
