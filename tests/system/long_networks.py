@@ -95,6 +95,7 @@ class Host:
         self.name = name
         self.number = HOSTS[name]
         self.overlay = tempfile.TemporaryDirectory(prefix="networks-")
+        os.chmod(self.overlay.name, 0o755)      # it becomes the root's mode: dnsmasq is not root
         add_program(self.overlay.name, "tcpdump")
         self.machine = Machine(hypervisor="hospes", memory=1536, dom0_mem="640M", vcpus=2, network=None,
                                linux_options="hospes.nonet", extra=wire.card("52:54:00:00:00:0%d" % self.number),
