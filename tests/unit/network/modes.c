@@ -441,14 +441,15 @@ static void check_nat_refusals(const struct net_card *a)
 /* A server that dies comes back; a new xend finds it. */
 static void check_nat_server(struct net_card *a)
 {
-    int pid = dnsmasq_pid(), i = 0;
+    int pid = dnsmasq_pid(), now = pid;
 
     assert_true(pid > 0);
     kill(pid, SIGKILL);
-    while ((dnsmasq_pid() == 0 || dnsmasq_pid() == pid) && i++ < 100) {
+    for (int i = 0; (now == 0 || now == pid) && i < 100; i++) {
         usleep(100000);
+        now = dnsmasq_pid();
     }
-    assert_true(dnsmasq_pid() > 0);
+    assert_true(now > 0 && now != pid);
     shell_ok(&one, "ip addr flush dev eth0");
     assert_true(has_lease(&one, a));
     nat_adopt(a);
