@@ -112,14 +112,19 @@ static int do_link(struct netlink *nl, const struct change *c, const struct link
     return make_link(nl, c->link, &spec, err);
 }
 
-static int do_mac(struct netlink *nl, const struct link *link, const char *want, struct error *err)
+/* A MAC that is to be kept is set all the same: a VLAN then no longer takes over that of its wire.
+ */
+static int do_mac(struct netlink *nl, const struct change *c, const struct link *link,
+                  const char *want, struct error *err)
 {
     struct mac mac;
 
     if (!mac_parse(want, &mac)) {
         return fail(err, EINVAL, "%s is no MAC.", want);
     }
-    return mac_equal(&mac, &link->mac) ? 0 : link_set_mac(nl, link->index, &mac, err);
+    return mac_equal(&mac, &link->mac) && !str_eq(c->before, c->after)
+               ? 0
+               : link_set_mac(nl, link->index, &mac, err);
 }
 
 static int do_setting(const struct change *c, const struct link *link, const char *want,
@@ -149,7 +154,7 @@ static int do_property(struct netlink *nl, const struct change *c, const struct 
     case CHANGE_ARP:
         return arp == (number != 0) ? 0 : link_set_arp(nl, c->link, number != 0, err);
     case CHANGE_MAC:
-        return do_mac(nl, link, want, err);
+        return do_mac(nl, c, link, want, err);
     case CHANGE_MTU:
         return link->mtu == number ? 0 : link_set_mtu(nl, c->link, number, err);
     case CHANGE_QUEUE:
