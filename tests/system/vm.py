@@ -316,7 +316,7 @@ class Machine:
         token = "vm%d" % self.scripts
         if typed:
             self.type("%s; echo %s'-ends' $?\n" % (command, token))
-            match = self.expect(token + r"-ends (\d+)", timeout)
+            match = self.expect(token + r"-ends (\d+)\s", timeout)
             output = self.log[self.log.rfind(token, 0, match.start()):match.start()]
         else:
             base = os.path.join(self.share, "." + token)
@@ -325,7 +325,7 @@ class Machine:
             inside = "/mnt/host/." + token
             self.type("%s %s.sh >%s.out 2>&1 </dev/null; echo %s'-ends' $?\n" %
                       (self.shell, inside, inside, token))
-            match = self.expect(token + r"-ends (\d+)", timeout)
+            match = self.expect(token + r"-ends (\d+)\s", timeout)
             with open(base + ".out", errors="replace") as f:
                 output = f.read()
             os.unlink(base + ".sh")
