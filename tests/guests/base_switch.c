@@ -7,6 +7,7 @@
  * the hypervisor must take back what it has done, is refused each time.
  */
 #include "guest.h"
+#include <xen/errno.h>
 
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 #define L1_TABLES   64u
@@ -120,6 +121,24 @@ static void test_refused(void)
     set_readonly(last, true);
 }
 
+/* The number that stands for no frame is no base: not by hypercall, not by the instruction, not for
+ * a new vcpu. */
+static void test_no_frame(void)
+{
+    static struct vcpu_guest_context context;
+    struct mmuext_op op = {.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = ~0ul};
+
+    tap_is(hypercall(__HYPERVISOR_mmuext_op, &op, 1, NULL, DOMID_SELF), -XEN_EINVAL,
+           "a base that is no frame is refused");
+    last_fault.happened = false;
+    __asm__ volatile("1: mov %[cr3], %%cr3\n2:\n" GUEST_EX(1b, 2b)::[cr3] "r"(~0ul) : "memory");
+    tap_ok(last_fault.happened, "so is MOV to CR3");
+    context.flags = VGCF_in_kernel;
+    context.ctrlreg[3] = ~0ul;
+    tap_is(hypercall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, &context), -XEN_EINVAL,
+           "and a vcpu that would begin so");
+}
+
 void test_main(void)
 {
     uint64_t data = make_pte(virt_to_mfn(alloc_page()), TABLE_FLAGS);
@@ -130,6 +149,7 @@ void test_main(void)
     start_timer(true);
     test_switches();
     test_refused();
+    test_no_frame();
     start_timer(false);
     for (unsigned int n = 0; n < 2; n++) {
         for (unsigned int i = 0; i < L1_TABLES; i++) {

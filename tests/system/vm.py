@@ -27,6 +27,7 @@ Everything the machine prints is in Machine.log (text) and, where a path is give
 import argparse
 import atexit
 import ctypes
+import fcntl
 import os
 import re
 import select
@@ -202,6 +203,8 @@ class Machine:
         self.process = subprocess.Popen(self.arguments(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True,
                                         preexec_fn=die_with_parent)
+        # QEMU drops what the console prints while the pipe is full: a slow reader needs a long pipe.
+        fcntl.fcntl(self.process.stdout.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
         os.set_blocking(self.process.stdout.fileno(), False)
         self.started = time.time()
 

@@ -217,6 +217,9 @@ int pv_new_guest_cr3(mfn_t m)
     if (rc != 0) {
         return rc;
     }
+    if (mfn_is_none(m)) { /* "none" is a number that a guest can say */
+        return -EINVAL;
+    }
     if (!mfn_eq(v->arch.guest_table, m)) {
         rc = replace_table(v, &v->arch.guest_table, m);
         if (rc != 0) {
@@ -231,7 +234,7 @@ int pv_new_guest_cr3(mfn_t m)
 
 int pv_set_guest_tables(struct vcpu *v, mfn_t kernel, mfn_t user)
 {
-    int rc = pv_put_old_guest_table(v);
+    int rc = mfn_is_none(kernel) ? -EINVAL : pv_put_old_guest_table(v);
 
     if (rc == 0) {
         rc = replace_table(v, &v->arch.guest_table, kernel);
