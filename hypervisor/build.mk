@@ -16,6 +16,9 @@ HV_CPPFLAGS := -nostdinc -isystem $(shell $(CC) -print-file-name=include) -isyst
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only \
              -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none \
              -fomit-frame-pointer -fno-jump-tables -fno-common -mcmodel=small $(WARNINGS) -MMD -MP
+# Indirect branches through x86/entry/indirect_thunk.S.
+HV_CFLAGS += $(if $(findstring clang,$(shell $(CC) --version)),-mretpoline-external-thunk,\
+               -mindirect-branch=thunk-extern -mindirect-branch-register)
 HV_PICFIX := -include hypervisor/include/hospes/visibility.h
 
 $(B)/hypervisor/%.o: hypervisor/%.c

@@ -37,7 +37,10 @@ int domain_by_guest_id(domid_t id, struct domain **out)
 
 bool is_privileged_for(const struct domain *caller, const struct domain *target)
 {
-    return caller->is_privileged || caller->target == target;
+    bool yes = caller->is_privileged || caller->target == target;
+
+    block_speculation();
+    return yes;
 }
 
 int domain_by_guest_id_controlled(domid_t id, struct domain **out)

@@ -26,6 +26,7 @@ bool get_page(struct page_info *pg, const struct domain *d)
         return false;
     }
     if (likely(page_owner_id(pg) == d->domain_id)) {
+        block_speculation();
         return true;
     }
     put_page(pg);

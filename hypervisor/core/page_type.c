@@ -374,6 +374,7 @@ bool page_lock(struct page_info *pg)
             cpu_relax();
             x = __atomic_load_n(&pg->type_info, __ATOMIC_ACQUIRE);
         } else if (exchange(pg, &x, (x + 1) | PGT_LOCKED)) {
+            block_speculation();
             return true;
         }
     }

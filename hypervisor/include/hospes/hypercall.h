@@ -74,8 +74,11 @@ static __always_inline unsigned long hypercall_dispatch_from(const struct domain
     if (unlikely(!h->fn) || (h->who == HYPERCALL_PV && unlikely(d->is_hvm))) {
         return (unsigned long)-ENOSYS;
     }
-    if (h->who == HYPERCALL_PRIV && !d->is_privileged) {
-        return (unsigned long)-EPERM;
+    if (h->who == HYPERCALL_PRIV) {
+        if (!d->is_privileged) {
+            return (unsigned long)-EPERM;
+        }
+        block_speculation();
     }
     return h->fn(a1, a2, a3, a4, a5);
 }

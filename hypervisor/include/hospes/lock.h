@@ -56,6 +56,7 @@ static inline void spin_lock(spinlock_t *l)
     while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket) {
         cpu_relax();
     }
+    block_speculation(); /* nobody speculates that the lock is held */
     lock_debug_taken(l);
 }
 
@@ -68,6 +69,7 @@ static inline bool spin_trylock(spinlock_t *l)
                                      __ATOMIC_RELAXED)) {
         return false;
     }
+    block_speculation();
     lock_debug_taken(l);
     return true;
 }

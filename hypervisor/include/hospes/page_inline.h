@@ -8,6 +8,7 @@
 #include <hospes/domain.h>
 #include <hospes/memory.h>
 #include <hospes/page.h>
+#include <arch/cpu.h>
 
 static __always_inline __must_check bool get_page_inline(struct page_info *pg,
                                                          const struct domain *d)
@@ -21,6 +22,7 @@ static __always_inline __must_check bool get_page_inline(struct page_info *pg,
     } while (unlikely(!__atomic_compare_exchange_n(&pg->count_info, &old, old + 1, false,
                                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)));
     if (likely(page_owner_id(pg) == d->domain_id)) {
+        block_speculation();
         return true;
     }
     put_page(pg);
@@ -72,6 +74,7 @@ static __always_inline __must_check bool page_lock_inline(struct page_info *pg)
 
     if (likely((x & (PGT_VALIDATED | PGT_LOCKED)) == PGT_VALIDATED) &&
         likely(((x + 1) & PGT_COUNT_MASK) > 1) && type_exchange(pg, x, (x + 1) | PGT_LOCKED)) {
+        block_speculation();
         return true;
     }
     return page_lock(pg);

@@ -17,10 +17,18 @@ static bool __init holds(unsigned int cond)
     switch (cond) {
     case ALT_SMAP:
         return cpu_has(X86_SMAP);
-    case ALT_IBRS_ENTRY:
-        return spec_ctrl_flags & SPEC_IBRS_ENTRY;
+    case ALT_SPEC_ENTRY:
+        return spec_ctrl_flags & SPEC_ENTRY;
     case ALT_VERW_EXIT:
         return spec_ctrl_flags & SPEC_VERW_EXIT;
+    case ALT_DIV_EXIT:
+        return spec_ctrl_flags & SPEC_DIV_EXIT;
+    case ALT_THUNK_LFENCE:
+        return spec_ctrl_thunk == THUNK_LFENCE;
+    case ALT_THUNK_JMP:
+        return spec_ctrl_thunk == THUNK_JMP;
+    case ALT_BRANCH_HARDEN:
+        return spec_ctrl_flags & SPEC_BRANCH_HARDEN;
     default:
         panic("No condition %u for alternative code", cond);
     }

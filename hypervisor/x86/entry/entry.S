@@ -32,6 +32,10 @@
         push    %r14
         push    %r15
         cld
+        xor     %eax, %eax
+        xor     %ecx, %ecx
+        xor     %edx, %edx
+        xor     %esi, %esi
         xor     %ebx, %ebx
         xor     %ebp, %ebp
         xor     %r8d, %r8d
@@ -45,13 +49,36 @@
 .Lclac\@:
         .byte   NOP3_BYTES
         ALTERNATIVE .Lclac\@, ALT_SMAP, 3, CLAC_BYTES
-        JUMP_UNLESS ALT_IBRS_ENTRY, .Lno_ibrs\@
+        JUMP_UNLESS ALT_SPEC_ENTRY, .Lno_spec\@
+        call    spec_ctrl_entry
+.Lno_spec\@:
+.endm
+
+/* Against speculation steered by the guest; leaves rax, rcx and rdx with nothing of its. */
+        .balign 16
+spec_ctrl_entry:
+        testb   $SPEC_IBRS_ENTRY, spec_ctrl_flags(%rip)
+        jz      1f
         mov     $MSR_SPEC_CTRL_, %ecx
         mov     spec_ctrl_value(%rip), %eax
         xor     %edx, %edx
         wrmsr
-.Lno_ibrs\@:
-.endm
+1:      testb   $SPEC_RSB_ENTRY, spec_ctrl_flags(%rip)
+        jz      1f
+        mov     $16, %ecx               /* 32 calls that never return fill it */
+        mov     %rsp, %rax
+2:      call    4f
+3:      pause
+        lfence
+        jmp     3b
+4:      call    6f
+5:      pause
+        lfence
+        jmp     5b
+6:      dec     %ecx
+        jnz     2b
+        mov     %rax, %rsp
+1:      ret
 
 .macro RESTORE_ALL
         pop     %r15
@@ -265,6 +292,8 @@ pv_return_to_guest:
  * the start of a handler. A rip that is not canonical would fault in ring 0 on the guest's stack.
  */
 exit_to_guest:
+.Ldiv:  .byte   NOP7_BYTES
+        ALTERNATIVE .Ldiv, ALT_DIV_EXIT, 7, 0xb8, 0x01, 0x00, 0x00, 0x00, 0xf6, 0xf0 /* mov $1, %eax; div %al */
         testb   $TRAP_SYSCALL_ >> 8, UREGS_entry_vector + 1(%rsp)
         jz      2f
         mov     UREGS_rip(%rsp), %rcx

@@ -7,6 +7,9 @@
 extern __thread bool fake_irqs_on;
 void cpu_relax(void); /* lets another thread run */
 
+static inline void block_speculation(void)
+{
+}
 static inline void local_irq_disable(void)
 {
     fake_irqs_on = false;

@@ -10,18 +10,24 @@
 #define ARCH_ALTERNATIVE_H
 
 /* Conditions; alternatives_apply() finds out which hold. */
-#define ALT_SMAP       0 /* SMAP is on */
-#define ALT_IBRS_ENTRY 1 /* MSR_SPEC_CTRL is written on entry from a guest */
-#define ALT_VERW_EXIT  2 /* VERW before returning to a guest */
+#define ALT_SMAP          0 /* SMAP is on */
+#define ALT_SPEC_ENTRY    1 /* something of spec_ctrl_flags is done on entry (SPEC_ENTRY) */
+#define ALT_VERW_EXIT     2 /* VERW before returning to a guest */
+#define ALT_DIV_EXIT      3 /* a division before returning to a guest */
+#define ALT_THUNK_LFENCE  4 /* indirect branches: LFENCE; JMP */
+#define ALT_THUNK_JMP     5 /* a plain JMP */
+#define ALT_BRANCH_HARDEN 6 /* LFENCE behind checks and locks */
 
 #define ALT_MAX_BYTES 10
 
 /* What places are made of: no operation in n bytes, and SMAP's two instructions. */
-#define NOP2_BYTES 0x66, 0x90
-#define NOP3_BYTES 0x0f, 0x1f, 0x00
-#define NOP5_BYTES 0x0f, 0x1f, 0x44, 0x00, 0x00
-#define CLAC_BYTES 0x0f, 0x01, 0xca
-#define STAC_BYTES 0x0f, 0x01, 0xcb
+#define NOP2_BYTES   0x66, 0x90
+#define NOP3_BYTES   0x0f, 0x1f, 0x00
+#define NOP5_BYTES   0x0f, 0x1f, 0x44, 0x00, 0x00
+#define NOP7_BYTES   0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00
+#define LFENCE_BYTES 0x0f, 0xae, 0xe8
+#define CLAC_BYTES   0x0f, 0x01, 0xca
+#define STAC_BYTES   0x0f, 0x01, 0xcb
 
 #ifdef __ASSEMBLY__
 

@@ -4,6 +4,8 @@
 
 #include <hospes/compiler.h>
 
+#include <arch/alternative.h>
+
 #define X86_EFLAGS_CF   0x00000001ul
 #define X86_EFLAGS_TF   0x00000100ul
 #define X86_EFLAGS_IF   0x00000200ul
@@ -22,6 +24,14 @@
 static __always_inline void cpu_relax(void)
 {
     __asm__ volatile("pause" ::: "memory");
+}
+/* Nothing behind this is executed, even speculatively, before what decides whether it is reached is
+ * known: behind checks of permission and behind locks. */
+static __always_inline void block_speculation(void)
+{
+    __asm__ volatile("773: .byte " ALT_STR(NOP3_BYTES) "\n" /* */
+                     ALTERNATIVE(773b, ALT_BRANCH_HARDEN, 3, LFENCE_BYTES)::
+                         : "memory");
 }
 static __always_inline void local_irq_disable(void)
 {

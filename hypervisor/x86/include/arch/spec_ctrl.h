@@ -7,11 +7,23 @@
 #define SPEC_IBPB       0x04 /* barrier when switching to another domain */
 #define SPEC_VERW_EXIT  0x08 /* VERW before returning to a guest */
 
+#define SPEC_DIV_EXIT \
+    0x10 /* a division before returning to a guest: Zen 1's divider keeps the last one's result */
+#define SPEC_RSB_ENTRY     0x20 /* fill the return stack on entry from a guest */
+#define SPEC_BRANCH_HARDEN 0x40 /* LFENCE behind checks and locks */
+
+/* Done on entry. */
+#define SPEC_ENTRY (SPEC_IBRS_ENTRY | SPEC_RSB_ENTRY)
+
 #ifndef __ASSEMBLY__
 #include <arch/msr.h>
 
 extern uint8_t spec_ctrl_flags;
 extern uint32_t spec_ctrl_value; /* the hypervisor's MSR_SPEC_CTRL */
+
+/* What calls through pointers are (x86/entry/indirect_thunk.S). */
+enum thunk { THUNK_DEFAULT, THUNK_RETPOLINE, THUNK_LFENCE, THUNK_JMP };
+extern enum thunk spec_ctrl_thunk;
 
 void spec_ctrl_init(void);
 void spec_ctrl_init_cpu(void);
