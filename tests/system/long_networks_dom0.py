@@ -35,6 +35,7 @@ done | sort
 def overlay():
     """Our programs, and the libraries that Debian's disk lacks."""
     root = tempfile.mkdtemp(prefix="networks-dom0-")
+    os.chmod(root, 0o755)   # it becomes that of Domain 0's root
     os.makedirs(root + "/usr/sbin")
     os.makedirs(root + "/usr/lib/x86_64-linux-gnu")
     os.makedirs(root + "/etc/xen/scripts")
