@@ -31,7 +31,7 @@ struct actor {
 static struct actor actors[2];
 static uint8_t args[2][3][4096] __attribute__((aligned(4096)));
 static unsigned long frames[GUEST_PAGES];
-static uint64_t *grants; /* our mapping of the victim's first grant frame; NULL: none */
+static uint64_t *volatile grants; /* our mapping of the victim's first grant frame; NULL: none */
 static volatile bool running[2], stop;
 
 static unsigned long number(const char *name, unsigned long otherwise)
@@ -166,11 +166,13 @@ static void op_exchange(struct actor *a)
 
 static void op_grant_entry(struct actor *a)
 {
-    if (grants) {
+    uint64_t *table = grants; /* the other vcpu may let go of it meanwhile */
+
+    if (table) {
         unsigned int ref = (unsigned int)rnd(16);
 
-        grants[ref] = (uint64_t)some_frame() << 32 | (rnd(16) ? 0 : rnd(9)) << 16 |
-                      (rnd(4) ? GTF_permit_access : rnd(8)) | (rnd(4) ? 0 : GTF_readonly);
+        table[ref] = (uint64_t)some_frame() << 32 | (rnd(16) ? 0 : rnd(9)) << 16 |
+                     (rnd(4) ? GTF_permit_access : rnd(8)) | (rnd(4) ? 0 : GTF_readonly);
     }
 }
 

@@ -36,7 +36,8 @@ unsigned long free_pages(void)
 
 long pages_lost(unsigned long before)
 {
-    for (unsigned int i = 0; i < 200 && free_pages() != before; i++) {
+    /* The other CPU must have been quiet: on a busy machine its thread may not run for a while. */
+    for (unsigned int i = 0; i < 10000 && free_pages() != before; i++) {
         for (unsigned int j = 0; j < 50; j++) {
             hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield);
         }
