@@ -5,32 +5,11 @@
 #include <hospes/arch.h>
 #include <hospes/lib.h>
 #include <hospes/memory.h>
-
-/* One more reference, unless the count is 0 or full. */
-static bool take_reference(struct page_info *pg)
-{
-    uint64_t old = __atomic_load_n(&pg->count_info, __ATOMIC_RELAXED);
-
-    do {
-        if ((old & PGC_COUNT_MASK) == 0 || (old & PGC_COUNT_MASK) == PGC_COUNT_MASK) {
-            return false;
-        }
-    } while (!__atomic_compare_exchange_n(&pg->count_info, &old, old + 1, false, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_RELAXED));
-    return true;
-}
+#include <hospes/page_inline.h>
 
 bool get_page(struct page_info *pg, const struct domain *d)
 {
-    if (!take_reference(pg)) {
-        return false;
-    }
-    if (likely(page_owner_id(pg) == d->domain_id)) {
-        block_speculation();
-        return true;
-    }
-    put_page(pg);
-    return false;
+    return get_page_inline(pg, d);
 }
 
 void get_page_again(struct page_info *pg)
@@ -42,12 +21,7 @@ void get_page_again(struct page_info *pg)
 
 void put_page(struct page_info *pg)
 {
-    uint64_t now = __atomic_sub_fetch(&pg->count_info, 1, __ATOMIC_ACQ_REL);
-
-    if (unlikely((now & PGC_COUNT_MASK) == 0)) {
-        free_domheap_page(pg);
-    }
-    ASSERT((now & PGC_COUNT_MASK) != PGC_COUNT_MASK);
+    put_page_inline(pg);
 }
 
 void put_page_alloc_ref(struct page_info *pg)
@@ -63,7 +37,7 @@ struct domain *get_page_owner(struct page_info *pg)
 {
     struct domain *d;
 
-    if (!take_reference(pg)) {
+    if (!take_page_reference(pg)) {
         return NULL;
     }
     d = domain_of_page(pg);

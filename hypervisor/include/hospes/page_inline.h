@@ -6,12 +6,13 @@
 #define HOSPES_PAGE_INLINE_H
 
 #include <hospes/domain.h>
+#include <hospes/lib.h>
 #include <hospes/memory.h>
 #include <hospes/page.h>
 #include <arch/cpu.h>
 
-static __always_inline __must_check bool get_page_inline(struct page_info *pg,
-                                                         const struct domain *d)
+/* One more reference, unless the count is 0 or full. */
+static __always_inline __must_check bool take_page_reference(struct page_info *pg)
 {
     uint64_t old = READ_ONCE(pg->count_info);
 
@@ -21,6 +22,15 @@ static __always_inline __must_check bool get_page_inline(struct page_info *pg,
         }
     } while (unlikely(!__atomic_compare_exchange_n(&pg->count_info, &old, old + 1, false,
                                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)));
+    return true;
+}
+
+static __always_inline __must_check bool get_page_inline(struct page_info *pg,
+                                                         const struct domain *d)
+{
+    if (unlikely(!take_page_reference(pg))) {
+        return false;
+    }
     if (likely(page_owner_id(pg) == d->domain_id)) {
         block_speculation();
         return true;
@@ -36,6 +46,7 @@ static __always_inline void put_page_inline(struct page_info *pg)
     if (unlikely((now & PGC_COUNT_MASK) == 0)) {
         free_domheap_page(pg);
     }
+    ASSERT((now & PGC_COUNT_MASK) != PGC_COUNT_MASK);
 }
 
 static __always_inline bool type_exchange(struct page_info *pg, uint64_t x, uint64_t nx)

@@ -72,6 +72,8 @@ static __always_inline bool read_refused(unsigned long addr, unsigned long n)
     return unlikely(READ_ONCE(linear_slots_in_use)) && in_linear_slot(addr, n);
 }
 
+/* The words of the longest copy in line; those behind n are no code. */
+#define EACH_WORD(W) W(0) W(1) W(2) W(3) W(4) W(5) W(6) W(7)
 /* Sizes that are copied in line. */
 #define GUEST_SMALL(n) ((n) == 4 || (n) == 1 || ((n) != 0 && (n) <= 64 && (n) % 8 == 0))
 
@@ -104,14 +106,7 @@ static __always_inline __must_check bool copy_small_from_guest(void *dst, unsign
         GUEST_LOAD("q", uint64_t, v, from + (i)*8, fault); \
         __builtin_memcpy((char *)dst + (i)*8, &v, 8);      \
     }
-        WORD(0)
-        WORD(1)
-        WORD(2)
-        WORD(3)
-        WORD(4)
-        WORD(5)
-        WORD(6)
-        WORD(7)
+        EACH_WORD(WORD)
 #undef WORD
     }
     user_access_end();
@@ -150,14 +145,7 @@ static __always_inline __must_check bool copy_small_to_guest(unsigned long addr,
         __builtin_memcpy(&v, (const char *)src + (i)*8, 8); \
         GUEST_STORE("q", uint64_t, v, to + (i)*8, fault);   \
     }
-        WORD(0)
-        WORD(1)
-        WORD(2)
-        WORD(3)
-        WORD(4)
-        WORD(5)
-        WORD(6)
-        WORD(7)
+        EACH_WORD(WORD)
 #undef WORD
     }
     user_access_end();
