@@ -28,7 +28,8 @@
 
 static char *folder;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool wanted, watched;        /* under the lock */
+static bool wanted, watched; /* under the lock */
+static pthread_cond_t wanted_again = PTHREAD_COND_INITIALIZER;
 static char *program, *config_path; /* set before the watcher starts, then never changed */
 
 static char *file(const char *name)
@@ -190,14 +191,13 @@ static void await_end(int pid)
     close(fd);
 }
 
-static bool is_wanted(void)
+static void await_wanted(void)
 {
-    bool yes;
-
     pthread_mutex_lock(&lock);
-    yes = wanted;
+    while (!wanted) {
+        pthread_cond_wait(&wanted_again, &lock);
+    }
     pthread_mutex_unlock(&lock);
-    return yes;
 }
 
 static void revive(unsigned *pause)
@@ -221,11 +221,11 @@ static void *watch(void *arg)
     unsigned pause = PAUSE_S;
 
     for (;;) {
-        int pid = dnsmasq_pid();
+        int pid;
 
-        if (!is_wanted()) {
-            sleep(1);
-        } else if (pid != 0) {
+        await_wanted();
+        pid = dnsmasq_pid();
+        if (pid != 0) {
             time_t since = time(NULL);
 
             await_end(pid);
@@ -242,6 +242,7 @@ static void start_watching(void)
     pthread_t thread;
 
     wanted = true;
+    pthread_cond_signal(&wanted_again);
     if (!watched && pthread_create(&thread, NULL, watch, NULL) == 0) {
         pthread_detach(thread);
         watched = true;
