@@ -13,18 +13,7 @@ static uint64_t *frame, *window, *spare, *l1;
 
 static void setup(void)
 {
-    unsigned long gframe = 0;
-    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
-
-    s.frame_list.p = &gframe;
-    if (hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, &s, 1) != 0 ||
-        s.status != GNTST_okay) {
-        tap_bail_out("no grant table");
-    }
-    grants = alloc_page();
-    if (remap(grants, make_pte(gframe, TABLE_FLAGS)) != 0) {
-        tap_bail_out("the grant table's frame cannot be mapped");
-    }
+    grants = map_grant_table();
     grants[20].domid = 0;
     grants[20].frame = (uint32_t)virt_to_mfn(frame);
     grants[20].flags = GTF_permit_access;

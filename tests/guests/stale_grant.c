@@ -147,22 +147,8 @@ static void start_mapper_vcpu(unsigned int id, void (*fn)(void))
     struct xen_domctl op;
     uint8_t cpu = (uint8_t)(1u << id);
 
-    memset(&c, 0, sizeof(c));
-    c.flags = VGCF_IN_KERNEL | VGCF_online;
-    c.user_regs.rip = (unsigned long)secondary_start;
-    c.user_regs.rdi = (unsigned long)fn;
-    c.user_regs.rsp = (unsigned long)&stacks_of_mapper[id + 1] - 8;
-    c.user_regs.cs = FLAT_KERNEL_CS;
-    c.user_regs.ss = c.kernel_ss = FLAT_KERNEL_SS;
-    c.kernel_sp = c.user_regs.rsp;
-    c.ctrlreg[3] = frames[nr_image + 4] << 12;
-    c.event_callback_eip = (unsigned long)event_entry;
-    c.failsafe_callback_eip = (unsigned long)failsafe_entry;
-    for (unsigned int i = 0; i < 32; i++) {
-        c.trap_ctxt[i].vector = (uint8_t)i;
-        c.trap_ctxt[i].cs = FLAT_KERNEL_CS;
-        c.trap_ctxt[i].address = (unsigned long)trap_entries + i * 32;
-    }
+    vcpu_context(&c, fn, &stacks_of_mapper[id + 1], frames[nr_image + 4]);
+    c.flags |= VGCF_online;
     memset(&op, 0, sizeof(op));
     op.domain = MAPPER;
     op.u.vcpucontext.vcpu = id;

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -32,25 +31,12 @@ printf 'autoballoon="off"\\nclaim_mode=0\\n' >> /etc/xen/xl.conf
 /etc/init.d/xen start"""
 
 cases = Cases()
-state = {}      # the machine and what its cases leave for one another
-
-
-def run(command, timeout=60):
-    """Must succeed; returns the output."""
-    _, text = state["machine"].run(command, timeout, check=True)
-    return text
-
-
-def guest(command):
-    return lives.guest_run(state["machine"], command)
+life = lives.Life()
+state, run, guest = life.state, life.run, life.guest
 
 
 def wait_vcpus(number):
-    try:
-        lives.wait_for("a guest of %d vCPUs" % number, lambda: guest("nproc").split()[-1:] == [str(number)])
-    except lives.Failure as failure:
-        raise lives.Failure("%s\n%s%s" % (failure, run("xl vcpu-list g1; xenstore-ls -f /local/domain | grep /cpu"),
-                                           guest("cat /sys/devices/system/cpu/online; dmesg | tail -20")))
+    life.wait_vcpus(number, "xl vcpu-list g1; xenstore-ls -f /local/domain | grep /cpu")
 
 
 def domains():
@@ -185,11 +171,4 @@ def everything_given_back():
 
 
 def main(hypervisor):
-    state["hypervisor"] = hypervisor
-    began = time.time()
-    try:
-        return cases.main()
-    finally:
-        print("# %.0f s in all" % (time.time() - began))
-        if "machine" in state:
-            state["machine"].close()
+    return life.main(cases, hypervisor)

@@ -92,6 +92,39 @@ def wait_for(what, condition, seconds=60):
         time.sleep(0.5)
 
 
+class Life:
+    """A machine and what its cases leave for one another in `state`: "machine", and what they like."""
+
+    def __init__(self):
+        self.state = {}
+
+    def run(self, command, timeout=60):
+        """Must succeed; returns the output."""
+        _, text = self.state["machine"].run(command, timeout, check=True)
+        return text
+
+    def guest(self, command):
+        return guest_run(self.state["machine"], command)
+
+    def wait_vcpus(self, number, evidence):
+        """Until the guest has so many; `evidence` is the command whose output tells why it has not."""
+        try:
+            wait_for("a guest of %d vCPUs" % number, lambda: self.guest("nproc").split()[-1:] == [str(number)])
+        except Failure as failure:
+            raise Failure("%s\n%s%s" % (failure, self.run(evidence),
+                                        self.guest("cat /sys/devices/system/cpu/online; dmesg | tail -20")))
+
+    def main(self, cases, hypervisor):
+        self.state["hypervisor"] = hypervisor
+        began = time.time()
+        try:
+            return cases.main()
+        finally:
+            print("# %.0f s in all" % (time.time() - began))
+            if "machine" in self.state:
+                self.state["machine"].close()
+
+
 def our_machine(hypervisor, disks=(), **options):
     """A small Domain 0 that has started our daemons, with a guest's kernel and ramdisk, and Debian's userland (for its
     Python) in /debian. xend also serves TCP port 8006 with the password in /etc/xend/token."""

@@ -12,6 +12,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import world  # noqa: E402
 from tap import Cases  # noqa: E402
 from vm import CACHE, Failure, Machine, small_image  # noqa: E402
 
@@ -132,10 +133,4 @@ for _hypervisor in ("hospes", "xen"):
 
 
 if __name__ == "__main__":
-    try:
-        code = cases.main()
-    finally:
-        if state:
-            state["machine"].close()
-            shutil.rmtree(state["share"], ignore_errors=True)
-    sys.exit(code)
+    sys.exit(world.main(cases, state))

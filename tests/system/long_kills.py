@@ -177,10 +177,4 @@ for _hypervisor in ("hospes", "xen"):
 
 
 if __name__ == "__main__":
-    try:
-        code = cases.main()
-    finally:
-        if state:
-            state["machine"].close()
-            shutil.rmtree(state["share"], ignore_errors=True)
-    sys.exit(code)
+    sys.exit(world.main(cases, state))

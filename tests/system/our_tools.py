@@ -27,13 +27,8 @@ on_crash = "destroy"
 LOG = "/var/log/xen/console/guest-g1.log"
 
 cases = Cases()
-state = {}      # the machine and what its cases leave for one another
-
-
-def run(command, timeout=60):
-    """Must succeed; returns the output."""
-    _, text = state["machine"].run(command, timeout, check=True)
-    return text
+life = lives.Life()
+state, run, guest = life.state, life.run, life.guest
 
 
 def refused(command, sentence):
@@ -42,20 +37,12 @@ def refused(command, sentence):
     assert status != 0 and sentence in text, text
 
 
-def guest(command):
-    return lives.guest_run(state["machine"], command)
-
-
 def listing(command):
     return json.loads(run(command))
 
 
 def wait_vcpus(number):
-    try:
-        lives.wait_for("a guest of %d vCPUs" % number, lambda: guest("nproc").split()[-1:] == [str(number)])
-    except lives.Failure as failure:
-        raise lives.Failure("%s\n%s%s" % (failure, run("xm vcpu-list g1; chroot /debian xenstore-ls -f /local/domain | grep /cpu"),
-                                           guest("cat /sys/devices/system/cpu/online; dmesg | tail -20")))
+    life.wait_vcpus(number, "xm vcpu-list g1; chroot /debian xenstore-ls -f /local/domain | grep /cpu")
 
 
 def domains():
@@ -283,11 +270,4 @@ def shutdown():
 
 
 def main(hypervisor):
-    state["hypervisor"] = hypervisor
-    began = time.time()
-    try:
-        return cases.main()
-    finally:
-        print("# %.0f s in all" % (time.time() - began))
-        if "machine" in state:
-            state["machine"].close()
+    return life.main(cases, hypervisor)

@@ -25,6 +25,16 @@ while :; do /bin/busybox sleep 1000; done
 """
 
 
+def main(cases, state):
+    """Runs the cases, then takes away what they left in `state` for one another: "machine" and "share". The exit code."""
+    try:
+        return cases.main()
+    finally:
+        if state:
+            state["machine"].close()
+            shutil.rmtree(state["share"], ignore_errors=True)
+
+
 def tiny_ramdisk(path, commands=""):
     """A ramdisk of BusyBox alone; `commands` run in its /init after it has said "tiny: up"."""
     root = tempfile.mkdtemp(prefix="tiny-")

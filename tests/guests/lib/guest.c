@@ -314,32 +314,54 @@ long mmuext1(unsigned int cmd, unsigned long arg1, unsigned long arg2)
     return hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
 
+grant_entry_v1_t *map_grant_table(void)
+{
+    unsigned long frame = 0;
+    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
+    void *page = alloc_page();
+
+    s.frame_list.p = &frame;
+    if (hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, &s, 1) != 0 ||
+        s.status != GNTST_okay) {
+        tap_bail_out("no grant table");
+    }
+    if (remap(page, make_pte(frame, PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)) != 0) {
+        tap_bail_out("the grant table's frame cannot be mapped");
+    }
+    return page;
+}
+
 /* ---- other vcpus ---- */
 
 static uint8_t stacks[GUEST_MAX_VCPUS][16384] __attribute__((aligned(4096)));
+
+void vcpu_context(struct vcpu_guest_context *c, void (*fn)(void), void *stack, unsigned long base)
+{
+    memset(c, 0, sizeof(*c));
+    c->flags = VGCF_IN_KERNEL;
+    c->user_regs.rip = (unsigned long)secondary_start;
+    c->user_regs.rdi = (unsigned long)fn;
+    c->user_regs.rsp = (unsigned long)stack - 8;
+    c->user_regs.cs = FLAT_KERNEL_CS;
+    c->user_regs.ss = c->kernel_ss = FLAT_KERNEL_SS;
+    c->kernel_sp = c->user_regs.rsp;
+    c->ctrlreg[3] = base << 12;
+    c->event_callback_eip = (unsigned long)event_entry;
+    c->failsafe_callback_eip = (unsigned long)failsafe_entry;
+    for (unsigned int i = 0; i < 32; i++) {
+        c->trap_ctxt[i].vector = (uint8_t)i;
+        c->trap_ctxt[i].cs = FLAT_KERNEL_CS;
+        c->trap_ctxt[i].address = (unsigned long)trap_entries + i * 32;
+    }
+}
 
 long start_vcpu(unsigned int id, void (*fn)(void))
 {
     static struct vcpu_guest_context ctxt;
     long rc;
 
-    memset(&ctxt, 0, sizeof(ctxt));
-    ctxt.flags = VGCF_IN_KERNEL;
-    ctxt.user_regs.rip = (unsigned long)secondary_start;
-    ctxt.user_regs.rdi = (unsigned long)fn;
-    ctxt.user_regs.rsp = (unsigned long)stacks[id + 1 < GUEST_MAX_VCPUS ? id + 1 : 0] - 8;
-    ctxt.user_regs.cs = FLAT_KERNEL_CS;
-    ctxt.user_regs.ss = FLAT_KERNEL_SS;
-    ctxt.kernel_ss = FLAT_KERNEL_SS;
-    ctxt.kernel_sp = ctxt.user_regs.rsp;
-    ctxt.ctrlreg[3] = virt_to_mfn((void *)start_info->pt_base) << 12;
-    ctxt.event_callback_eip = (unsigned long)event_entry;
-    ctxt.failsafe_callback_eip = (unsigned long)failsafe_entry;
-    for (unsigned int i = 0; i < 32; i++) {
-        ctxt.trap_ctxt[i].vector = (uint8_t)i;
-        ctxt.trap_ctxt[i].cs = FLAT_KERNEL_CS;
-        ctxt.trap_ctxt[i].address = (unsigned long)trap_entries + i * 32;
-    }
+    vcpu_context(&ctxt, fn, stacks[id + 1 < GUEST_MAX_VCPUS ? id + 1 : 0],
+                 virt_to_mfn((void *)start_info->pt_base));
     rc = hypercall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, id, &ctxt);
     return rc ? rc : hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, id, 0);
 }

@@ -78,6 +78,8 @@ static inline uint64_t make_pte(unsigned long mfn, uint64_t flags)
 
 /* Changes the level-1 entry of va (update_va_mapping with a local invlpg). 0 or -errno. */
 long remap(const void *va, uint64_t pte);
+/* Our grant table of one frame, version 1, at a new page. Bails out when that does not work. */
+grant_entry_v1_t *map_grant_table(void);
 /* Makes the page read-only (true: removes write access; false: gives it back). */
 long set_readonly(const void *va, bool readonly);
 /* mmu_update of one entry; mmuext_op with one operation. */
@@ -104,6 +106,9 @@ extern bool (*trap_hook)(struct trap_frame *frame);
 extern void (*event_hook)(void); /* the event callback */
 
 /* ---- other vcpus ---- */
+/* What a vcpu begins with: in fn, in kernel mode, on the stack that ends at `stack`, with the top
+ * table in frame `base` and our handlers of traps and events. */
+void vcpu_context(struct vcpu_guest_context *c, void (*fn)(void), void *stack, unsigned long base);
 /* Starts vcpu `id` in fn on its own stack with the running page tables; 0 or -errno. When fn
  * returns, the vcpu yields for ever. */
 long start_vcpu(unsigned int id, void (*fn)(void));
