@@ -79,7 +79,7 @@ static int replay_node(const char *fixed, size_t len)
 {
     struct record_node r;
     const char *path, *perms, *data, *names;
-    struct node *old, *n;
+    struct node *old, *n, *changed;
     struct path p;
 
     if (len < sizeof(r)) {
@@ -111,10 +111,12 @@ static int replay_node(const char *fixed, size_t len)
                      r.parts & NODE_DATA ? r.datalen : old->datalen, old);
         free(copy);
     }
-    n = changed_names(n, &r, names);
-    if (!n) {
+    changed = changed_names(n, &r, names);
+    if (!changed) {
+        node_put(n);
         return -EINVAL;
     }
+    n = changed;
     n->generation = r.generation;
     if (r.generation > tree_generation) {
         tree_generation = r.generation;

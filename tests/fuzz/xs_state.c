@@ -10,20 +10,28 @@
 
 const char fuzz_name[] = "xenstored: records of the log";
 
-/* A root, a node below it, a domain, a watch, an answer. */
+/* A root with a child "a", that root without a child that it has not, a domain, a watch, an answer.
+ */
 #define U32(a) a "\0\0\0"
 #define U64(a) a "\0\0\0\0\0\0\0"
-#define ROOT                                                              \
-    U32("\x38")                                                           \
-    U32("\1") U64("\1") U32("\7") U32("\1") U32("\1") U32("\0") U32("\2") \
-        U32("\0") "/"                                                     \
-                  "\0\0\0\0\0\0\0\0"                                      \
-                  "a\0"                                                   \
-                  "\0\0\0\0\0"
+#define ROOT                                                                                 \
+    U32("\x38")                                                                              \
+    U32("\1")                                                                                \
+    U64("\1") U32("\7") U32("\1") U32("\1") U32("\0") U32("\2") U32("\0") "/"                \
+                                                                          "\0\0\0\0\0\0\0\0" \
+                                                                          "a\0"              \
+                                                                          "\0\0\0\0\0"
+#define NO_SUCH_CHILD                                                             \
+    U32("\x30")                                                                   \
+    U32("\1")                                                                     \
+    U64("\2") U32("\x10") U32("\1") U32("\0") U32("\0") U32("\2") U32("\0") "/"   \
+                                                                            "b\0" \
+                                                                            "\0\0\0\0\0"
 #define DOMAIN                                                                               \
     U32("\x30")                                                                              \
-    U32("\5") U32("\1") U32("\2") U32("\3") "\xff\xff\xff\xff" U64("\4") U32("\1") U32("\0") \
-        U32("\0") U32("\0")
+    U32("\5")                                                                                \
+    U32("\1") U32("\2") U32("\3") "\xff\xff\xff\xff" U64("\4") U32("\1") U32("\0") U32("\0") \
+        U32("\0")
 #define ID(type, len, value, more) \
     U32("\x28") U32(type) U32("\1") U32(len) U32(value) U32("\0") U64("\0") more
 #define SEED(s)          \
@@ -33,6 +41,7 @@ const char fuzz_name[] = "xenstored: records of the log";
 
 const struct fuzz_seed fuzz_seeds[] = {
     SEED(ROOT DOMAIN),
+    SEED(ROOT NO_SUCH_CHILD),
     SEED(DOMAIN ID("\7", "\3", "\2", "/at\0\0\0\0\0") ID("\x0d", "\4", "\0", "abcd\0\0\0\0")),
     SEED(DOMAIN ID("\x0b", "\4", "\0", "abcd\0\0\0\0") ID("\x09", "\0", "\5", "\0\0\0\0\0\0\0\0")),
     SEED(ROOT ID("\2", "\1", "\0", "/\0\0\0\0\0\0\0") ID("\6", "\0", "\0", "\0\0\0\0\0\0\0\0")),
