@@ -25,8 +25,11 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wvla -Wcast-qual -Wmissing-prototype
 # What tools (ordinary Linux programs) and host-side tests are compiled with.
 TOOL_CFLAGS := -std=gnu11 -O2 -g -D_GNU_SOURCE $(WARNINGS) -fstack-protector-strong \
                -isystem $(ABI_INC) -I. -MMD -MP
-TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) -fsanitize=address,undefined \
+TEST_CFLAGS := -std=gnu11 -O1 -g -D_GNU_SOURCE $(WARNINGS) -fsanitize=address,undefined $(FUZZ_ENGINE:%=%-no-link) \
                -fno-sanitize-recover=undefined -fno-omit-frame-pointer -isystem $(ABI_INC) -I. -MMD -MP
+
+# What makes a program of a fuzz target: our own driver, or libFuzzer (make fuzz sets FUZZ_ENGINE=-fsanitize=fuzzer).
+FUZZ_DRIVER := $(if $(FUZZ_ENGINE),,$(B)/tests/fuzz/driver.o)
 
 # make V=1 shows the commands.
 ifeq ($(V),)

@@ -66,31 +66,12 @@ $(LIBXENCTRL_TESTS): $(B)/tests/libxenctrl-%: $(B)/tests/unit/libxenctrl/test_%.
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $^ $(LIBXENCTRL_LIBS) -lcmocka
 
-# Fuzzers of kernels, with seeds of their own; for long runs with libFuzzer: make fuzz-kernel SECONDS=600
-KERNEL_FUZZERS := $(patsubst tests/fuzz/kernel_%.c,%,$(filter-out tests/fuzz/kernel_main.c,\
-                    $(wildcard tests/fuzz/kernel_*.c)))
-FUZZ_TESTS += $(KERNEL_FUZZERS:%=$(B)/tests/fuzz-kernel-%)
+# Fuzzers of kernels.
+KERNEL_FUZZ := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/kernel_*.c))
+FUZZ_TESTS += $(KERNEL_FUZZ)
 
-$(B)/tests/fuzz/kernel_%.o: tests/fuzz/kernel_%.c
-	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -c $< -o $@
-
-$(B)/tests/fuzz-kernel-%: $(B)/tests/fuzz/kernel_%.o $(B)/tests/fuzz/kernel_main.o $(B)/tests/unit/libxenctrl/kernel.o $(B)/libxenctrl-test.a
-	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -o $@ $^ $(LIBXENCTRL_LIBS)
-
-.PHONY: fuzz-kernel
-.SECONDARY:
-SECONDS ?= 60
-fuzz-kernel: $(KERNEL_FUZZERS:%=$(B)/tests/fuzz-kernel-%)
-	@mkdir -p $(B)/fuzz
-	set -e; for t in $(KERNEL_FUZZERS); do \
-	    clang $(filter-out -MMD -MP,$(TEST_CFLAGS)) -fsanitize=fuzzer -Ilibxenctrl/compat -o $(B)/fuzz/$$t \
-	        tests/fuzz/kernel_$$t.c tests/unit/libxenctrl/kernel.c $(LIBXENCTRL_SRC) $(LIBXENCTRL_LIBS); \
-	    mkdir -p $(B)/fuzz/corpus-$$t; \
-	    $(B)/tests/fuzz-kernel-$$t --seeds $(B)/fuzz/corpus-$$t; \
-	    (cd $(B)/fuzz && ./$$t -max_total_time=$(SECONDS) -max_len=65536 -timeout=20 corpus-$$t); \
-	done
+$(KERNEL_FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_DRIVER) $(B)/tests/unit/libxenctrl/kernel.o $(B)/libxenctrl-test.a
+	$(CC) $(TEST_CFLAGS) $(FUZZ_ENGINE) -o $@ $^ $(LIBXENCTRL_LIBS)
 
 # Manual pages, from the headers.
 LIBXENCTRL_MAN := $(patsubst libxenctrl/include/%.h,$(B)/man/man3/%.3,$(wildcard libxenctrl/include/*.h))

@@ -27,8 +27,8 @@ $(B)/tests/xenconsoled-fake: $(XENCONSOLED_TEST_OBJ) $(B)/libxsclient.a
 INSTALL += $(B)/bin/xenconsoled:/usr/sbin/xenconsoled
 INSTALL += xenconsoled/start:/etc/hospes/start.d/15-xenconsoled
 
-$(B)/tests/fuzz/xs_console: $(B)/tests/fuzz/xs_console.o $(B)/tests/fuzz/xs_driver.o \
+$(B)/tests/fuzz/xs_console: $(B)/tests/fuzz/xs_console.o $(FUZZ_DRIVER) \
 		$(filter-out %/main.o %/domains.o,$(XENCONSOLED_TEST_OBJ))
-	$(CC) $(TEST_CFLAGS) $^ -lutil -o $@
+	$(CC) $(TEST_CFLAGS) $(FUZZ_ENGINE) $^ -lutil -o $@
 
 FUZZ_TESTS += $(B)/tests/fuzz/xs_console

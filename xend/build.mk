@@ -54,11 +54,11 @@ $(XEND_UNIT:%=$(B)/tests/unit/%): $(B)/tests/unit/%: $(B)/tests/xend/tests/unit/
 
 UNIT_TESTS += $(XEND_UNIT:%=$(B)/tests/unit/%)
 
-# Fuzzers of what people and clients write; each a few seconds.
+# Fuzzers of what people and clients write; each is text.
 XEND_FUZZ := config_file config_json xmlrpc_call
 $(XEND_FUZZ:%=$(B)/tests/fuzz/%): $(B)/tests/fuzz/%: $(B)/tests/xend/tests/fuzz/%.o \
-    $(B)/tests/xend/tests/fuzz/config_main.o $(B)/tests/libxend-test.a
+    $(B)/tests/fuzz/words.o $(FUZZ_DRIVER) $(B)/tests/libxend-test.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -o $@ $^ $(XEND_TEST_LIBS)
+	$(CC) $(TEST_CFLAGS) $(FUZZ_ENGINE) -o $@ $^ $(XEND_TEST_LIBS)
 
 FUZZ_TESTS += $(XEND_FUZZ:%=$(B)/tests/fuzz/%)

@@ -41,16 +41,11 @@ $(B)/tests/xenstored-fake: $(XENSTORED_TEST_OBJ)
 
 XSCLIENT_TEST_OBJ := $(patsubst %.c,$(B)/tests/%.o,$(wildcard xenstored/client/*.c))
 
-$(B)/tests/fuzz/xs_%.o: tests/fuzz/xs_%.c
-	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -c $< -o $@
+$(B)/tests/fuzz/xs_wire $(B)/tests/fuzz/xs_state: $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_DRIVER) $(XENSTORED_UNIT_OBJ)
+	$(CC) $(TEST_CFLAGS) $(FUZZ_ENGINE) $^ -o $@
 
-$(B)/tests/fuzz/xs_wire $(B)/tests/fuzz/xs_state: $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o \
-		$(B)/tests/fuzz/xs_driver.o $(XENSTORED_UNIT_OBJ)
-	$(CC) $(TEST_CFLAGS) $^ -o $@
-
-$(B)/tests/fuzz/xs_client: $(B)/tests/fuzz/xs_client.o $(B)/tests/fuzz/xs_driver.o $(XSCLIENT_TEST_OBJ)
-	$(CC) $(TEST_CFLAGS) $^ -o $@
+$(B)/tests/fuzz/xs_client: $(B)/tests/fuzz/xs_client.o $(FUZZ_DRIVER) $(XSCLIENT_TEST_OBJ)
+	$(CC) $(TEST_CFLAGS) $(FUZZ_ENGINE) $^ -o $@
 
 FUZZ_TESTS += $(B)/tests/fuzz/xs_wire $(B)/tests/fuzz/xs_state $(B)/tests/fuzz/xs_client
 

@@ -2,23 +2,26 @@
  * Fuzzes configuration files: whatever the text, it is either refused with a sentence or becomes a
  * configuration that survives the way through an S-expression.
  */
-#include "tests/fuzz/config_fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "xend/lib/cfg_parse.h"
 #include "xend/lib/options.h"
 #include "xend/lib/sxp.h"
 
-#include <stdlib.h>
-
-const char *const fuzz_seeds[] = {
-    "name = \"web\"\nmemory = 512; vcpus = 2\nkernel = '/boot/' + 'vmlinuz'\n",
-    "name='a'\nkernel='/k'\ndisk = [ 'phy:/dev/vg/web,xvda,w', 'file:/srv/x.img,xvdb1,r' ]\n",
-    "name='a'\nkernel='/k'\nvif = [ 'mac=00:16:3e:01:02:03, bridge=br0, rate=10Mb/s@20ms', '' ]\n",
-    "name='a'\nkernel='/k'\ncpus = ['0-3,^2', 'all']\nextra = '''a\n b''' r'\\x' \\\n 'c'\n",
-    "name='a'\nkernel='/k'\nmaxmem=0x400\nmemory=-1\non_crash='preserve' # x\nx = {'k': [1, (2,)]}",
-    "disk = ['format=raw, vdev=hda1, access=ro, devtype=cdrom, target=/a,b']\ndisk += ['']",
+static const struct fuzz_bytes seeds[] = {
+    FUZZ_SEED("name = \"web\"\nmemory = 512; vcpus = 2\nkernel = '/boot/' + 'vmlinuz'\n"),
+    FUZZ_SEED(
+        "name='a'\nkernel='/k'\ndisk = [ 'phy:/dev/vg/web,xvda,w', 'file:/srv/x.img,xvdb1,r' ]\n"),
+    FUZZ_SEED(
+        "name='a'\nkernel='/k'\nvif = [ 'mac=00:16:3e:01:02:03, bridge=br0, rate=10Mb/s@20ms', '' ]\n"),
+    FUZZ_SEED(
+        "name='a'\nkernel='/k'\ncpus = ['0-3,^2', 'all']\nextra = '''a\n b''' r'\\x' \\\n 'c'\n"),
+    FUZZ_SEED(
+        "name='a'\nkernel='/k'\nmaxmem=0x400\nmemory=-1\non_crash='preserve' # x\nx = {'k': [1, (2,)]}"),
+    FUZZ_SEED(
+        "disk = ['format=raw, vdev=hda1, access=ro, devtype=cdrom, target=/a,b']\ndisk += ['']"),
 };
-const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
+FUZZ_SEEDS(seeds)
 
 static void round_trip(const struct domain_config *cfg)
 {

@@ -1,21 +1,20 @@
 /*
  * Fuzzes JSON documents: what is read can be written and read again, and is the same.
  */
-#include "tests/fuzz/config_fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "xend/lib/json.h"
 #include "xend/lib/sxp.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-const char *const fuzz_seeds[] = {
-    "{\"jsonrpc\":\"2.0\",\"method\":\"xend.domains\",\"params\":[1,0],\"id\":7}",
-    "[{\"jsonrpc\":\"2.0\",\"method\":\"xend.domain\",\"params\":[\"a\"],\"id\":null},[]]",
-    "{\"version\":1,\"phase\":\"running\",\"config\":[\"vm\",[\"name\",\"a\"],[\"memory\",64]]}",
-    "[1.5e3,-7,true,false,null,\"\\u00e4\\n\",[[[[]]]]]",
+static const struct fuzz_bytes seeds[] = {
+    FUZZ_SEED("{\"jsonrpc\":\"2.0\",\"method\":\"xend.domains\",\"params\":[1,0],\"id\":7}"),
+    FUZZ_SEED(
+        "[{\"jsonrpc\":\"2.0\",\"method\":\"xend.domain\",\"params\":[\"a\"],\"id\":null},[]]"),
+    FUZZ_SEED(
+        "{\"version\":1,\"phase\":\"running\",\"config\":[\"vm\",[\"name\",\"a\"],[\"memory\",64]]}"),
+    FUZZ_SEED("[1.5e3,-7,true,false,null,\"\\u00e4\\n\",[[[[]]]]]"),
 };
-const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
+FUZZ_SEEDS(seeds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

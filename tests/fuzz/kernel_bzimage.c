@@ -1,8 +1,8 @@
 /*
  * kernel_bzimage.c: fuzzes the bzImage header, and what is found by it is unpacked.
  */
-#include "tests/fuzz/kernel.h"
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/libxenctrl/kernel.h"
 
 #define LIMIT (4u << 20)
 

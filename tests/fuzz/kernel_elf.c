@@ -4,8 +4,8 @@
  * kernel's area, all areas inside the guest, none over another, no page table entry that points
  * outside.
  */
-#include "tests/fuzz/kernel.h"
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/libxenctrl/kernel.h"
 
 #define GUEST_PAGES 8192u
 

@@ -1,8 +1,8 @@
 /*
  * kernel_notes.c: fuzzes a block of ELF notes, and the same bytes as the older text.
  */
-#include "tests/fuzz/kernel.h"
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/libxenctrl/kernel.h"
 
 static void check_ends(const struct xc_guest_notes *n)
 {

@@ -1,8 +1,8 @@
 /*
  * kernel_unpack.c: fuzzes each unpacker: the first byte chooses it, the rest is its input.
  */
-#include "tests/fuzz/kernel.h"
-#include <stdlib.h>
+#include "tests/fuzz/fuzz.h"
+#include "tests/unit/libxenctrl/kernel.h"
 
 #define LIMIT (4u << 20)
 

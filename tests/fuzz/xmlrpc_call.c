@@ -1,14 +1,11 @@
 /*
  * Fuzzes XML-RPC calls and what domain creation makes of their arguments.
  */
-#include "tests/fuzz/config_fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "xend/lib/domcfg.h"
 #include "xend/lib/sxp.h"
 #include "xend/lib/xmlrpc.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define CALL(params)                                                                              \
     "<?xml version='1.0'?><methodCall><methodName>xend.domain.create</methodName><params>" params \
@@ -17,16 +14,19 @@
 #define A(x)       "<value><array><data>" x "</data></array></value>"
 #define PAIR(k, v) A(S(k) v)
 
-const char *const fuzz_seeds[] = {
-    CALL("<param>" A(S("vm") PAIR("name", S("a")) PAIR("memory", "<value><int>64</int></value>")
-                         PAIR("image", A(S("linux") PAIR("kernel", S("/k"))))) "</param>"),
-    CALL("<param>" A(S("vm") PAIR("name", S("a")) PAIR(
-        "device", A(S("vbd") PAIR("uname", S("phy:/dev/x")) PAIR("dev", S("xvda"))))) "</param>"),
-    CALL("<param><value><struct><member><name>a</name><value><double>1.5</double></value></member>"
-         "</struct></value></param><param><value><i8>5000000000</i8></value></param>"),
-    CALL("<param><value><boolean>1</boolean></value></param><param><value>x</value></param>"),
+static const struct fuzz_bytes seeds[] = {
+    FUZZ_SEED(
+        CALL("<param>" A(S("vm") PAIR("name", S("a")) PAIR("memory", "<value><int>64</int></value>")
+                             PAIR("image", A(S("linux") PAIR("kernel", S("/k"))))) "</param>")),
+    FUZZ_SEED(CALL("<param>" A(S("vm") PAIR("name", S("a")) PAIR(
+        "device", A(S("vbd") PAIR("uname", S("phy:/dev/x")) PAIR("dev", S("xvda"))))) "</param>")),
+    FUZZ_SEED(CALL(
+        "<param><value><struct><member><name>a</name><value><double>1.5</double></value></member>"
+        "</struct></value></param><param><value><i8>5000000000</i8></value></param>")),
+    FUZZ_SEED(
+        CALL("<param><value><boolean>1</boolean></value></param><param><value>x</value></param>")),
 };
-const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
+FUZZ_SEEDS(seeds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

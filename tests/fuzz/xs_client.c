@@ -2,33 +2,24 @@
  * Fuzz: what a store answers to our client library. The input is what "the store" sends; the client
  * asks for lists, permissions, transactions, events.
  */
-#include "tests/fuzz/xs_common.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "xenstored/client/internal.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-const char fuzz_name[] = "xsclient: answers of the store";
-
 #define HEAD(type, req, len) type "\0\0\0" req "\0\0\0\0\0\0\0" len "\0\0\0"
-#define SEED(s)          \
-    {                    \
-        s, sizeof(s) - 1 \
-    }
-
-const struct fuzz_seed fuzz_seeds[] = {
-    SEED(HEAD("\1", "\1", "\4") "a\0b\0" HEAD("\3", "\2", "\6") "n0\0r1\0" HEAD("\2", "\3",
-                                                                                "\2") "42"),
-    SEED(HEAD("\x0f", "\0", "\6") "/a\0to\0" HEAD("\x10", "\1", "\7") "ENOENT\0"),
-    SEED(HEAD("\x10", "\1", "\6") "E2BIG\0" HEAD("\x16", "\2", "\5") "7\0a\0\0" HEAD("\3", "\3",
-                                                                                     "\3") "x9\0"),
-    SEED(HEAD("\1", "\1", "\0") HEAD("\3", "\2", "\0") HEAD("\2", "\3", "\0")
-             HEAD("\6", "\4", "\2") "3\0"),
+static const struct fuzz_bytes seeds[] = {
+    FUZZ_SEED(HEAD("\1", "\1", "\4") "a\0b\0" HEAD("\3", "\2", "\6") "n0\0r1\0" HEAD("\2", "\3",
+                                                                                     "\2") "42"),
+    FUZZ_SEED(HEAD("\x0f", "\0", "\6") "/a\0to\0" HEAD("\x10", "\1", "\7") "ENOENT\0"),
+    FUZZ_SEED(HEAD("\x10", "\1", "\6") "E2BIG\0" HEAD("\x16", "\2", "\5") "7\0a\0\0" HEAD(
+        "\3", "\3", "\3") "x9\0"),
+    FUZZ_SEED(HEAD("\1", "\1", "\0") HEAD("\3", "\2", "\0") HEAD("\2", "\3", "\0")
+                  HEAD("\6", "\4", "\2") "3\0"),
 };
-const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
+FUZZ_SEEDS(seeds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

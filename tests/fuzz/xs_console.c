@@ -4,34 +4,26 @@
  * after each piece the guest sends an event and somebody types a few characters. The log is checked
  * to be within its limit.
  */
-#include "tests/fuzz/xs_common.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "xenconsoled/console.h"
 #include "xenconsoled/machine.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <xen/io/console.h>
 
-const char fuzz_name[] = "xenconsoled: rings of guests";
-
-#define SEED(s)          \
-    {                    \
-        s, sizeof(s) - 1 \
-    }
-
 /* Output from index 0 on, and the producer's index at 0x0c0c behind it. */
-const struct fuzz_seed fuzz_seeds[] = {
-    SEED("\x00\x04\x06hello\n\x0c\x0c\x04\x06\0\0\0"),
-    SEED("\x0c\x0c\x04\xff\xff\xff\xff\x08\x0c\x04\0\xf8\xff\xff"),
-    SEED("\x00\x0c\x04\0\x04\0\0\x04\x0c\x04\x01\0\0\0"),
-    SEED("\x0c\x0c\x04\0\x08\0\0"),
+static const struct fuzz_bytes seeds[] = {
+    FUZZ_SEED("\x00\x04\x06hello\n\x0c\x0c\x04\x06\0\0\0"),
+    FUZZ_SEED("\x0c\x0c\x04\xff\xff\xff\xff\x08\x0c\x04\0\xf8\xff\xff"),
+    FUZZ_SEED("\x00\x0c\x04\0\x04\0\0\x04\x0c\x04\x01\0\0\0"),
+    FUZZ_SEED("\x0c\x0c\x04\0\x08\0\0"),
 };
-const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
+FUZZ_SEEDS(seeds)
 
 static union {
     struct xencons_interface ring;

@@ -7,7 +7,7 @@
  * their own; a privileged client has everything but live-update. After each input the store's tree
  * is checked.
  */
-#include "tests/fuzz/xs_common.h"
+#include "tests/fuzz/fuzz.h"
 
 #include "xenstored/nodeops.h"
 #include "xenstored/permission.h"
@@ -18,41 +18,34 @@
 #include "xenstored/tree.h"
 #include "xenstored/wire.h"
 
-#include <stdlib.h>
-
-const char fuzz_name[] = "xenstored: requests from guests and clients";
-
 /* type, request, transaction, length, payload; preceded by whose it is and how long. */
 #define MSG(who, type, tx, len, payload) \
     who "\xff" type "\0\0\0\1\0\0\0" tx "\0\0\0" len "\0\0\0" payload
-#define SEED(s)          \
-    {                    \
-        s, sizeof(s) - 1 \
-    }
-
-const struct fuzz_seed fuzz_seeds[] = {
-    SEED(MSG("\0", "\x0b", "\0", "\x08", "/g1/a\0xy") MSG("\0", "\x02", "\0", "\x06", "/g1/a\0")),
-    SEED(MSG("\1", "\x04", "\0", "\x09", "/g2\0tok\0\0")
-             MSG("\0", "\x0e", "\0", "\x0a", "/g1\0n1\0b2\0")),
-    SEED(MSG("\0", "\x06", "\0", "\x01", "\0") MSG("\0", "\x0b", "\1", "\x08", "/g1/b\0xy")
-             MSG("\0", "\x07", "\1", "\x02", "T\0")),
-    SEED(MSG("\2", "\x0c", "\0", "\x08", "/g1/x/y\0") MSG("\2", "\x0d", "\0", "\x04", "/g1\0")),
-    SEED(MSG("\2", "\x16", "\0", "\x06",
-             "/g1\0"
-             "0\0") MSG("\2", "\x00", "\0", "\x08",
-                        "quota\0"
-                        "1\0")),
-    SEED(MSG("\2", "\x08", "\0", "\x06",
-             "1\0"
-             "2\0"
-             "3\0") MSG("\2", "\x13", "\0", "\x04",
-                        "1\0"
-                        "2\0")),
-    SEED(MSG("\2", "\x09", "\0", "\x02", "2\0") MSG("\0", "\x04", "\0", "\x08",
-                                                    "a\0tok\0"
-                                                    "1\0")),
+static const struct fuzz_bytes seeds[] = {
+    FUZZ_SEED(MSG("\0", "\x0b", "\0", "\x08", "/g1/a\0xy")
+                  MSG("\0", "\x02", "\0", "\x06", "/g1/a\0")),
+    FUZZ_SEED(MSG("\1", "\x04", "\0", "\x09", "/g2\0tok\0\0")
+                  MSG("\0", "\x0e", "\0", "\x0a", "/g1\0n1\0b2\0")),
+    FUZZ_SEED(MSG("\0", "\x06", "\0", "\x01", "\0") MSG("\0", "\x0b", "\1", "\x08", "/g1/b\0xy")
+                  MSG("\0", "\x07", "\1", "\x02", "T\0")),
+    FUZZ_SEED(MSG("\2", "\x0c", "\0", "\x08", "/g1/x/y\0")
+                  MSG("\2", "\x0d", "\0", "\x04", "/g1\0")),
+    FUZZ_SEED(MSG("\2", "\x16", "\0", "\x06",
+                  "/g1\0"
+                  "0\0") MSG("\2", "\x00", "\0", "\x08",
+                             "quota\0"
+                             "1\0")),
+    FUZZ_SEED(MSG("\2", "\x08", "\0", "\x06",
+                  "1\0"
+                  "2\0"
+                  "3\0") MSG("\2", "\x13", "\0", "\x04",
+                             "1\0"
+                             "2\0")),
+    FUZZ_SEED(MSG("\2", "\x09", "\0", "\x02", "2\0") MSG("\0", "\x04", "\0", "\x08",
+                                                         "a\0tok\0"
+                                                         "1\0")),
 };
-const size_t fuzz_seed_count = sizeof(fuzz_seeds) / sizeof(fuzz_seeds[0]);
+FUZZ_SEEDS(seeds)
 
 static struct xenstore_domain_interface pages[3];
 static struct conn *client;
