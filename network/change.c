@@ -3,6 +3,7 @@
  */
 #include "network/change.h"
 
+#include "network/address.h"
 #include "network/change_internal.h"
 #include "network/sysctl.h"
 #include "xend/lib/alloc.h"
@@ -11,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+int (*change_service)(enum change_kind kind, const char *want, const char *other,
+                      struct error *err);
 
 void change_add_setting(struct changes *cs, int link, const char *setting, const char *before,
                         const char *after)
@@ -127,6 +131,19 @@ static int do_mac(struct netlink *nl, const struct change *c, const struct link 
                : link_set_mac(nl, link->index, &mac, err);
 }
 
+static int do_address(struct netlink *nl, int link, const char *want, const char *other,
+                      struct error *err)
+{
+    struct address a;
+    int rc;
+
+    if ((want == NULL && other == NULL) || !address_parse(want ? want : other, &a)) {
+        return fail(err, EINVAL, "The plan's address can't be read.");
+    }
+    rc = want ? address_add(nl, link, &a, 0, err) : address_delete(nl, link, &a, err);
+    return rc == -EEXIST || rc == -EADDRNOTAVAIL ? 0 : rc;
+}
+
 static int do_setting(const struct change *c, const struct link *link, const char *want,
                       struct error *err)
 {
@@ -166,6 +183,10 @@ static int do_property(struct netlink *nl, const struct change *c, const struct 
     case CHANGE_LINK:
     case CHANGE_ADDRESSES:
     case CHANGE_RECORDS:
+    case CHANGE_ADDRESS:
+    case CHANGE_FORWARDING:
+    case CHANGE_RULES:
+    case CHANGE_SERVER:
     case CHANGE_KINDS:
         break;
     }
@@ -187,12 +208,20 @@ int change_do(struct netlink *nl, const struct change *c, bool forwards, uint32_
     if (c->kind == CHANGE_RECORDS) {
         return want ? change_do_records(nl, want, age, err) : 0;
     }
+    if (c->kind >= CHANGE_FORWARDING) {
+        return change_service != NULL
+                   ? change_service(c->kind, want, other, err)
+                   : fail(err, EINVAL, "The plan is of another program: run network-nat recover.");
+    }
     rc = link_get(nl, c->link, &link, err);
     if (c->kind == CHANGE_LINK && (rc == 0 || rc == -ENODEV)) {
         return do_link(nl, c, rc == 0 ? &link : NULL, want, err);
     }
     if (rc == -ENODEV && !forwards) {
         return 0;
+    }
+    if (rc == 0 && c->kind == CHANGE_ADDRESS) {
+        return do_address(nl, c->link, want, other, err);
     }
     if (rc != 0 || want == NULL) {
         return rc;

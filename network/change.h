@@ -27,6 +27,11 @@ enum change_kind {
     CHANGE_SETTING,   /* `setting` of the kernel */
     CHANGE_ADDRESSES, /* records that it has, and no others of the other side */
     CHANGE_RECORDS,   /* records that must be there (of any link) */
+    CHANGE_ADDRESS,   /* one address with its network: "192.168.122.1/24" */
+    /* Of programs that set change_service: */
+    CHANGE_FORWARDING, /* whose need for IP forwarding: forwarding_describe() */
+    CHANGE_RULES,      /* commands of nftables that make the table "inet hospes" */
+    CHANGE_SERVER,     /* NAT mode's dnsmasq: "BRIDGE ADDRESS FIRST MASK" */
     CHANGE_KINDS
 };
 
@@ -59,6 +64,13 @@ void change_reverse(struct change *c);
  */
 int change_do(struct netlink *nl, const struct change *c, bool forwards, uint32_t age,
               struct error *err);
+
+/*
+ * How the last three kinds are made: change_do_service() of change_service.h, or NULL in a program
+ * whose plans have none of them. want: what shall be, NULL: nothing; other: what it was otherwise.
+ */
+extern int (*change_service)(enum change_kind kind, const char *want, const char *other,
+                             struct error *err);
 
 /*
  * "eth0 is renamed to peth0" and the like, for one who reads a plan; the caller frees it. Changes

@@ -13,10 +13,14 @@
 #include <string.h>
 
 static const char *const kinds[CHANGE_KINDS] = {
-    [CHANGE_LINK] = "link",   [CHANGE_NAME] = "name",       [CHANGE_UP] = "up",
-    [CHANGE_ARP] = "arp",     [CHANGE_MAC] = "mac",         [CHANGE_MTU] = "mtu",
-    [CHANGE_QUEUE] = "queue", [CHANGE_MASTER] = "master",   [CHANGE_SETTING] = "setting",
-    [CHANGE_ALIAS] = "note",  [CHANGE_RECORDS] = "records", [CHANGE_ADDRESSES] = "addresses",
+    [CHANGE_LINK] = "link",       [CHANGE_NAME] = "name",
+    [CHANGE_UP] = "up",           [CHANGE_ARP] = "arp",
+    [CHANGE_MAC] = "mac",         [CHANGE_MTU] = "mtu",
+    [CHANGE_QUEUE] = "queue",     [CHANGE_MASTER] = "master",
+    [CHANGE_SETTING] = "setting", [CHANGE_ALIAS] = "note",
+    [CHANGE_RECORDS] = "records", [CHANGE_ADDRESSES] = "addresses",
+    [CHANGE_ADDRESS] = "address", [CHANGE_FORWARDING] = "forwarding",
+    [CHANGE_RULES] = "rules",     [CHANGE_SERVER] = "server",
 };
 
 char *change_setting_path(const struct change *c, const char *name)
@@ -81,6 +85,26 @@ static char *describe_value(const char *name, const struct change *c)
                    was ? c->before : "", was ? ")" : "");
 }
 
+/* Of what is there or not there, in one word. */
+static char *describe_service(const char *name, const struct change *c)
+{
+    const char *what = c->after ? c->after : c->before ? c->before : "?";
+
+    if (c->kind == CHANGE_ADDRESS) {
+        return xprintf("%s %s the address %s", name, c->after ? "gets" : "loses", what);
+    }
+    if (c->kind == CHANGE_FORWARDING) {
+        return xprintf("IP forwarding is %s by %.*s mode", c->after ? "needed" : "no longer needed",
+                       (int)strcspn(what, " "), what);
+    }
+    if (c->kind == CHANGE_RULES) {
+        return xprintf("the packet filter's table inet hospes is %s",
+                       c->after ? "added" : "deleted");
+    }
+    return xprintf("dnsmasq is %s on %.*s", c->after ? "started" : "ended", (int)strcspn(what, " "),
+                   what);
+}
+
 char *change_describe(struct link_names *names, const struct change *c)
 {
     auto_str name = xstrdup(c->link ? link_names_get(names, c->link) : "");
@@ -89,6 +113,9 @@ char *change_describe(struct link_names *names, const struct change *c)
 
     if (c->kind == CHANGE_LINK) {
         return describe_link(names, c);
+    }
+    if (c->kind >= CHANGE_ADDRESS) {
+        return describe_service(name, c);
     }
     if (c->after == NULL) {
         return xstrdup("(what the way back needs is kept)");
@@ -116,6 +143,10 @@ char *change_describe(struct link_names *names, const struct change *c)
     case CHANGE_MTU:
     case CHANGE_QUEUE:
     case CHANGE_LINK:
+    case CHANGE_ADDRESS:
+    case CHANGE_FORWARDING:
+    case CHANGE_RULES:
+    case CHANGE_SERVER:
     case CHANGE_KINDS:
         break;
     }

@@ -7,6 +7,7 @@
 #include "xend/lib/alloc.h"
 #include "xend/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -237,15 +238,12 @@ static void *watch(void *arg)
     return NULL;
 }
 
-static void start_watching(void)
+/* With the lock. They never change. */
+static void find_files(void)
 {
-    pthread_t thread;
-
-    wanted = true;
-    pthread_cond_signal(&wanted_again);
-    if (!watched && pthread_create(&thread, NULL, watch, NULL) == 0) {
-        pthread_detach(thread);
-        watched = true;
+    if (program == NULL) {
+        program = xstrdup(find_program());
+        config_path = file("dnsmasq.conf");
     }
 }
 
@@ -258,19 +256,37 @@ int dnsmasq_start(const struct dnsmasq_config *config, struct error *err)
         return rc;
     }
     pthread_mutex_lock(&lock);
-    if (program == NULL) {
-        program = xstrdup(find_program());
-        config_path = file("dnsmasq.conf");
-    }
+    find_files();
     if (dnsmasq_pid() == 0) {
         rc = write_config(config, err);
         rc = rc ? rc : launch(err);
     }
-    if (rc == 0) {
-        start_watching();
-    }
     pthread_mutex_unlock(&lock);
     return rc;
+}
+
+void dnsmasq_watch(void)
+{
+    pthread_t thread;
+
+    pthread_mutex_lock(&lock);
+    if (dnsmasq_check(NULL) == 0) {
+        find_files();
+        wanted = true;
+        pthread_cond_signal(&wanted_again);
+    }
+    if (wanted && !watched && pthread_create(&thread, NULL, watch, NULL) == 0) {
+        pthread_detach(thread);
+        watched = true;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void dnsmasq_unwatch(void)
+{
+    pthread_mutex_lock(&lock);
+    wanted = false;
+    pthread_mutex_unlock(&lock);
 }
 
 int dnsmasq_hosts(const struct dnsmasq_host *hosts, size_t n, struct error *err)
@@ -298,33 +314,51 @@ int dnsmasq_hosts(const struct dnsmasq_host *hosts, size_t n, struct error *err)
     return rc;
 }
 
+/* Any process of it, also one that has not written its process file yet; 0: there is none. */
+static int find_process(void)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *entry;
+    int pid = 0;
+
+    while (dir != NULL && pid == 0 && (entry = readdir(dir)) != NULL) {
+        int number = atoi(entry->d_name);
+
+        pid = number > 1 && is_ours(number) ? number : 0;
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return pid;
+}
+
+static void end_processes(void)
+{
+    int pid;
+
+    for (int i = 0; (pid = find_process()) != 0 && i < STOP_MS / 10; i++) {
+        kill(pid, SIGTERM);
+        usleep(10000);
+    }
+    while ((pid = find_process()) != 0 && kill(pid, SIGKILL) == 0) {
+        usleep(10000);
+    }
+}
+
 void dnsmasq_stop(void)
 {
     static const char *const names[] = {"dnsmasq.conf", "hosts", "names", "leases", "pid", "log"};
-    int pid;
+    auto_str path = file("");
 
     pthread_mutex_lock(&lock);
     wanted = false;
-    pid = dnsmasq_pid();
-    if (pid != 0) {
-        kill(pid, SIGTERM);
-    }
-    for (int i = 0; pid != 0 && is_ours(pid) && i < STOP_MS / 10; i++) {
-        usleep(10000);
-    }
-    if (pid != 0 && is_ours(pid)) {
-        kill(pid, SIGKILL);
-    }
+    end_processes();
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        auto_str path = file(names[i]);
+        auto_str name = file(names[i]);
 
-        unlink(path);
+        unlink(name);
     }
-    {
-        auto_str path = file("");
-
-        rmdir(path);
-    }
+    rmdir(path);
     pthread_mutex_unlock(&lock);
 }
 

@@ -1,5 +1,5 @@
 /*
- * NAT mode's DHCP and DNS server: one dnsmasq, started, watched and fed by xend.
+ * NAT mode's DHCP and DNS server: one dnsmasq, started by network-nat, watched and fed by xend.
  *
  * It lives on when xend ends, and the next xend finds it again by its process file; one that dies
  * is started again. Everything it reads and writes is in one folder under /run: dnsmasq.conf (made
@@ -32,16 +32,17 @@ void dnsmasq_folder(const char *path);
 /* Is the program there? 0, or -ENOENT with the sentence that says how to get it. */
 int dnsmasq_check(struct error *err);
 
-/*
- * Start it, or find the one that runs, and watch it from now on. Its interface must be there.
- * 0 or -errno with its own words.
- */
+/* Start it, unless it runs. Its interface must be there. 0 or -errno with its own words. */
 int dnsmasq_start(const struct dnsmasq_config *config, struct error *err);
 
 /* Tell it all cards there are, at any time. 0 or -errno */
 int dnsmasq_hosts(const struct dnsmasq_host *hosts, size_t n, struct error *err);
 
-/* End it and remove its files. */
+/* Start it again whenever it ends, by a thread of this process; or let it end. */
+void dnsmasq_watch(void);
+void dnsmasq_unwatch(void);
+
+/* End it, also one that is just starting, and remove its files. */
 void dnsmasq_stop(void);
 
 /* Its process, or 0. */

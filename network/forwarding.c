@@ -46,14 +46,26 @@ static void notes_close(struct notes *notes)
 
 #define auto_notes __attribute__((cleanup(notes_close))) struct notes
 
+/* What the file is in, if that is not there. */
+static void make_folder(void)
+{
+    auto_str folder = xstrdup(where());
+    char *end = strrchr(folder, '/');
+
+    if (end != NULL && end != folder) {
+        *end = '\0';
+        if (mkdir(folder, 0755) == 0) {
+            chmod(folder, 0755); /* whatever our umask is: dnsmasq's folder is in it */
+        }
+    }
+}
+
 static int notes_open(struct notes *notes, struct error *err)
 {
     struct stat here, now;
     ssize_t n;
 
-    if (file_path == NULL && mkdir("/run/hospes", 0755) == 0) {
-        chmod("/run/hospes", 0755); /* whatever our umask is: dnsmasq's folder is in it */
-    }
+    make_folder();
     for (;;) {
         notes->fd = open(where(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
         if (notes->fd < 0 || flock(notes->fd, LOCK_EX) != 0 || fstat(notes->fd, &here) != 0) {
@@ -212,4 +224,54 @@ int forwarding_release(const char *user, struct error *err)
         rc = fail(err, EIO, "%s cannot be written: %s.", where(), strerror(errno));
     }
     return rc;
+}
+
+bool forwarding_needed(const char *user)
+{
+    auto_str line = xprintf("user %s\n", user);
+    auto_notes notes = {.fd = -1};
+
+    return access(where(), F_OK) == 0 && notes_open(&notes, NULL) == 0 &&
+           strstr(notes.text, line) != NULL;
+}
+
+char *forwarding_describe(const char *user)
+{
+    static const char proxy[] = "/proxy_ndp ", before[] = "setting ipv6/conf/";
+    auto_notes notes = {.fd = -1};
+    char uplink[32] = "";
+
+    if (access(where(), F_OK) != 0 || notes_open(&notes, NULL) != 0 ||
+        strstr(notes.text, "setting ipv6/conf/all/forwarding ") == NULL) {
+        return xstrdup(user);
+    }
+    for (char *line = notes.text; line != NULL && uplink[0] == '\0'; line = strchr(line, '\n')) {
+        size_t size;
+
+        line += *line == '\n';
+        size = strcspn(line, "\n");
+        if (strncmp(line, before, strlen(before)) == 0 &&
+            memmem(line, size, proxy, strlen(proxy))) {
+            snprintf(uplink, sizeof(uplink), " %.*s", (int)strcspn(line + strlen(before), "/"),
+                     line + strlen(before));
+        }
+    }
+    return xprintf("%s ipv6%s", user, uplink);
+}
+
+int forwarding_need_described(const char *text, struct error *err)
+{
+    char user[16] = "", six[8] = "", uplink[16] = "";
+    int words = sscanf(text, "%15s %7s %15s", user, six, uplink);
+    int rc = forwarding_need(user, AF_INET, NULL, err);
+
+    return rc || words < 2 ? rc : forwarding_need(user, AF_INET6, words > 2 ? uplink : NULL, err);
+}
+
+int forwarding_release_described(const char *text, struct error *err)
+{
+    char user[16] = "";
+
+    sscanf(text, "%15s", user);
+    return forwarding_release(user, err);
 }

@@ -26,6 +26,17 @@ int forwarding_need(const char *user, int family, const char *uplink, struct err
 /* Would its release put settings back? */
 bool forwarding_would_end(const char *user);
 
+/* Has the user asked for it? */
+bool forwarding_needed(const char *user);
+
+/*
+ * What a plan says of it: "USER", and " ipv6" and then the uplink's name where IPv6 packets are
+ * forwarded for anybody. The caller frees it. The same done and taken back: 0 or -errno
+ */
+char *forwarding_describe(const char *user);
+int forwarding_need_described(const char *text, struct error *err);
+int forwarding_release_described(const char *text, struct error *err);
+
 /* The user needs it no more; the last one puts everything back as it was. 0 or -errno */
 int forwarding_release(const char *user, struct error *err);
 

@@ -4,6 +4,7 @@
 #include "network/host.h"
 
 #include "network/bridge_options.h"
+#include "network/change_service.h"
 #include "network/host_modes.h"
 #include "network/script.h"
 #include "network/transaction.h"
@@ -76,7 +77,11 @@ static bool is(const struct script *s, const char *name)
 
 void host_configure(const char *state_dir, const char *scripts)
 {
+    auto_str of_modes = xprintf("%s/network/host", state_dir);
+
     journals = xprintf("%s/network", state_dir);
+    host_programs(NULL, of_modes, NULL);
+    change_service = change_do_service; /* for what network-nat may have left */
     configured = xstrdup(scripts);
 }
 
@@ -174,6 +179,7 @@ int host_plan(const char *script, bool start, struct value **out, struct error *
         rc = bridge_plan_of(&nl, &s, start, &plan, err);
     } else if (host_mode(s.word[0]) != NULL) {
         rc = host_mode(s.word[0])->plan(&nl, start, &plan, err);
+        rc = rc ? rc : host_probe(&nl, &plan, NULL, err);
     } else if (is(&s, "network-dummy")) {
         plan.title = xstrdup("network-dummy changes nothing of the host");
     } else {
@@ -185,18 +191,27 @@ int host_plan(const char *script, bool start, struct value **out, struct error *
     return rc;
 }
 
-void host_start(void)
+static void recover(const char *folder)
 {
-    const char *rest = configured ? configured : "";
     struct transaction t;
     struct error err;
 
-    if (transaction_open(&t, journals, &err) != 0) {
+    if (transaction_open(&t, folder, &err) != 0) {
         log_error("%s", err.msg);
     } else if (t.undone != NULL) {
         log_warn("Rolled back what a killed program had left: %s.", t.undone);
     }
     transaction_close(&t);
+}
+
+void host_start(void)
+{
+    const char *rest = configured ? configured : "";
+    auto_str of_modes = xprintf("%s/host", journals);
+    struct error err;
+
+    recover(journals);
+    recover(of_modes);
     for (;;) {
         char said[PROCESS_SAID];
         auto_script s;

@@ -4,8 +4,8 @@
  *
  * A script is a name and words: "network-bridge netdev=eth0 bridge=xenbr0". network-bridge is our
  * own program (bridge_mode.h, transaction.h), run as a process of its own, so that it lives on
- * whatever happens to xend. network-route turns IP forwarding on and network-nat makes virbr0,
- * without a program (host_modes.h); both are also done with the first card that needs it.
+ * whatever happens to xend. So are network-route, which turns IP forwarding on, and network-nat,
+ * which makes virbr0 (host_modes.h); both are also done with the first card that needs it.
  * network-dummy does nothing. Every other name is a program in /etc/xen/scripts, run with "start"
  * or "stop" and its words. Several scripts are separated by semicolons.
  */

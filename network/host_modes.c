@@ -4,10 +4,11 @@
 #include "network/host_modes.h"
 
 #include "network/address.h"
-#include "network/dnsmasq.h"
 #include "network/forwarding.h"
 #include "network/nat.h"
-#include "network/nft.h"
+#include "network/nat_plan.h"
+#include "network/net_record.h"
+#include "network/script.h"
 #include "network/sysctl.h"
 #include "xend/lib/alloc.h"
 
@@ -15,7 +16,85 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#define TIMEOUT_S 120 /* longer than the programs let themselves take */
+
+static char *programs, *states, *notes;
+
+void host_programs(const char *folder, const char *state, const char *run)
+{
+    str_set(&programs, folder);
+    str_set(&states, state);
+    str_set(&notes, run);
+}
+
+/* The program's name in front of what it says. */
+static size_t prefix(const char *said, const char *script)
+{
+    size_t size = strlen(script);
+
+    return strncmp(said, script, size) == 0 && strncmp(said + size, ": ", 2) == 0 ? size + 2 : 0;
+}
+
+int host_program(const char *script, const char *verb, struct error *err)
+{
+    char network[ADDRESS_TEXT], said[PROCESS_SAID];
+    auto_str path = xprintf("%s/%s", programs ? programs : SCRIPT_FOLDER, script);
+    auto_str state = xprintf("state=%s", states ? states : "/var/lib/xend/network/host");
+    auto_str run = xprintf("run=%s", notes ? notes : "/run/hospes");
+    auto_str bridge = xprintf("bridge=%s", nat_bridge());
+    auto_str net = xprintf("network=%s", address_format(nat_network(), network));
+    char *argv[] = {path, (char *)(uintptr_t)verb, state, run, bridge, net, NULL};
+    char *envp[] = {(char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    int rc = process_run(argv, envp, TIMEOUT_S, said, err);
+
+    if (rc > 128) {
+        return fail(err, EIO, "%s was killed: what it had done is rolled back.", script);
+    }
+    return rc > 0 ? fail(err, EIO, "%s",
+                         said[0] ? said + prefix(said, script)
+                                 : "The network program failed and did not say why.")
+                  : rc;
+}
+
+/* The interface of the default route. false: there is none. */
+static bool default_link(struct netlink *nl, const struct records *all, struct link *link)
+{
+    struct address gateway;
+    struct link *links;
+    bool found = false;
+    size_t n;
+
+    if (link_list(nl, &links, &n, NULL) != 0) {
+        return false;
+    }
+    for (size_t r = 0; !found && r < all->count; r++) {
+        for (size_t i = 0; !found && i < n; i++) {
+            if (net_record_gateway(&all->list[r], &gateway) &&
+                net_record_on(&all->list[r], links[i].index)) {
+                *link = links[i];
+                found = true;
+            }
+        }
+    }
+    free(links);
+    return found;
+}
+
+int host_probe(struct netlink *nl, struct plan *plan, const char *extra, struct error *err)
+{
+    auto_records all = {NULL, 0};
+    struct link link = {.index = 0};
+    int rc = plan->count > 0 ? records_take(nl, &all, err) : 0;
+
+    if (rc != 0 || plan->count == 0 || (!default_link(nl, &all, &link) && extra == NULL)) {
+        return rc;
+    }
+    strcpy(plan->probe.name, link.name);
+    plan->probe.wire = link.index;
+    plan->probe.alive = (link.flags & IFF_LOWER_UP) && (link.flags & IFF_UP);
+    return probe_prepare(nl, &plan->probe, &link, &all, extra, err);
+}
 
 static bool forwards(void)
 {
@@ -25,81 +104,67 @@ static bool forwards(void)
            strcmp(value, "0") != 0;
 }
 
-/* The step that both modes have. For stop: only if nobody else needs it, and it was off. */
-static void plan_forwarding(struct plan *plan, const char *user, bool start)
-{
-    if (start ? !forwards() : forwarding_would_end(user)) {
-        plan_step(plan, (unsigned)plan->count + 1,
-                  xstrdup(start ? "Turn IP forwarding on" : "Put IP forwarding back as it was"),
-                  NULL);
-        if (start) {
-            change_add_setting(plan_changes(plan), 0, "ipv4/ip_forward", "0", "1");
-        }
-    }
-}
-
 static int route_plan(struct netlink *nl, bool start, struct plan *plan, struct error *err)
 {
+    auto_str what = forwarding_describe("route");
+    bool ends = forwarding_would_end("route");
+
+    memset(plan, 0, sizeof(*plan));
+    plan->made = plan_now();
     plan->title = xstrdup(start ? "Route mode: this machine forwards packets"
                                 : "Route mode: this machine need not forward packets");
-    plan_forwarding(plan, "route", start);
+    if (forwarding_needed("route") == start) {
+        return 0;
+    }
+    plan_step(
+        plan, 1,
+        xstrdup(forwards() ? "Keep IP forwarding on for route mode" : "Turn IP forwarding on"),
+        xstrdup(ends ? "Put IP forwarding back as it was"
+                     : "Leave IP forwarding on, as others need it"));
+    change_add(plan_changes(plan), CHANGE_FORWARDING, 0, NULL, what);
+    if (!start) {
+        plan_reverse(plan);
+    }
     return 0;
+}
+
+static void route_status(struct netlink *nl, char said[PROCESS_SAID])
+{
+    snprintf(said, PROCESS_SAID, "IP forwarding is %s.", forwards() ? "on" : "off");
 }
 
 static int route_run(const char *verb, char said[PROCESS_SAID], struct error *err)
 {
-    int rc = 0;
+    int rc = strcmp(verb, "status") == 0 ? 0 : host_program("network-route", verb, err);
 
-    if (strcmp(verb, "start") == 0) {
-        rc = forwarding_need("route", AF_INET, NULL, err);
-    } else if (strcmp(verb, "stop") == 0) {
-        rc = forwarding_release("route", err);
-    }
-    snprintf(said, PROCESS_SAID, "IP forwarding is %s.", forwards() ? "on" : "off");
+    route_status(NULL, said);
     return rc;
 }
 
-/* One line of NAT mode's plan, if it is not so yet (or, for stop, is so). */
-static void nat_step(struct plan *plan, bool start, bool there, char *up, char *down)
+static int nat_host_plan(struct netlink *nl, bool start, struct plan *plan, struct error *err)
 {
-    if (there != start) {
-        plan_step(plan, (unsigned)plan->count + 1, start ? up : down, start ? down : up);
-    } else {
-        free(up);
-        free(down);
-    }
-}
-
-static int nat_plan(struct netlink *nl, bool start, struct plan *plan, struct error *err)
-{
-    auto_str rules = nft_ask("list table inet hospes");
-    const char *bridge = nat_bridge();
-    char text[ADDRESS_TEXT];
-    struct link link;
-    bool there = link_find(nl, bridge, &link, NULL) == 0;
     int rc = start ? nat_host_check(err) : 0;
 
-    plan->title = xprintf(
-        start ? "NAT mode: guests on %s are behind this machine" : "NAT mode: %s goes", bridge);
-    nat_step(plan, start, there,
-             xprintf("Make the bridge %s with the address %s", bridge,
-                     address_format(nat_network(), text)),
-             xprintf("Delete the bridge %s", bridge));
-    nat_step(plan, start, rules != NULL,
-             xstrdup("Add the packet filter's table \"inet hospes\": masquerading and forwarded "
-                     "ports, nothing else gets in"),
-             xstrdup("Delete the packet filter's table \"inet hospes\""));
-    plan_forwarding(plan, "nat", start);
-    nat_step(plan, start, dnsmasq_pid() != 0,
-             xprintf("Start dnsmasq for DHCP and DNS on %s", bridge), xstrdup("End dnsmasq"));
-    return rc;
+    memset(plan, 0, sizeof(*plan));
+    return rc ? rc : nat_plan(nl, start, plan, err);
+}
+
+static void nat_status(struct netlink *nl, char said[PROCESS_SAID])
+{
+    char text[ADDRESS_TEXT];
+    struct link link;
+
+    if (link_find(nl, nat_bridge(), &link, NULL) == 0) {
+        snprintf(said, PROCESS_SAID, "NAT mode is on: %s has %s.", nat_bridge(),
+                 address_format(nat_network(), text));
+    } else {
+        snprintf(said, PROCESS_SAID, "NAT mode is off.");
+    }
 }
 
 static int nat_run(const char *verb, char said[PROCESS_SAID], struct error *err)
 {
     auto_netlink nl = {0};
-    char text[ADDRESS_TEXT];
-    struct link link;
     int rc = 0;
 
     if (strcmp(verb, "start") == 0) {
@@ -108,11 +173,8 @@ static int nat_run(const char *verb, char said[PROCESS_SAID], struct error *err)
         rc = nat_stop(err);
     }
     rc = rc ? rc : netlink_open(&nl, err);
-    if (rc == 0 && link_find(&nl, nat_bridge(), &link, NULL) == 0) {
-        snprintf(said, PROCESS_SAID, "NAT mode is on: %s has %s.", nat_bridge(),
-                 address_format(nat_network(), text));
-    } else if (rc == 0) {
-        snprintf(said, PROCESS_SAID, "NAT mode is off.");
+    if (rc == 0) {
+        nat_status(&nl, said);
     }
     return rc;
 }
@@ -120,8 +182,8 @@ static int nat_run(const char *verb, char said[PROCESS_SAID], struct error *err)
 const struct host_mode *host_mode(const char *script)
 {
     static const struct host_mode modes[] = {
-        {"network-route", route_plan, route_run},
-        {"network-nat", nat_plan, nat_run},
+        {"network-route", route_plan, route_run, route_status},
+        {"network-nat", nat_host_plan, nat_run, nat_status},
     };
 
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {

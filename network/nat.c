@@ -440,7 +440,7 @@ int nat_stop(struct error *err)
     if (nr_leases > 0) {
         rc = fail(err, EBUSY, "%s has a card in NAT mode: shut it down first.", leases[0].domain);
     } else {
-        nat_host_down();
+        rc = nat_host_down(err);
     }
     pthread_mutex_unlock(&lock);
     return rc;

@@ -41,11 +41,12 @@ int nat_start(struct error *err);
 int nat_stop(struct error *err);
 
 /*
- * The host's side (nat_host.c). Up: bridge, address, forwarding, rules and server; what is there
- * already stays. Down: everything that up made; what is not there is fine.
+ * The host's side (nat_host.c). Up: bridge, address, rules, forwarding and server, by the program
+ * network-nat unless all of it is there. Down: everything that up made; what is not there is fine.
+ * Each is done whole or not at all. 0 or -errno
  */
 int nat_host_check(struct error *err);
 int nat_host_up(struct error *err);
-void nat_host_down(void);
+int nat_host_down(struct error *err);
 
 #endif

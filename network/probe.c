@@ -205,6 +205,9 @@ char *probe_describe(const struct probe *p)
 {
     char *line = NULL;
 
+    if (p->count == 0 && p->name[0] == '\0') {
+        return xstrdup("there is no default route, so nothing can be asked");
+    }
     if (p->count == 0) {
         return p->alive
                    ? xprintf("the link of %s must be alive", p->name)

@@ -5,17 +5,11 @@
 #include "network/program/network_bridge.h"
 
 #include "network/bridge_options.h"
-#include "network/transaction.h"
-#include "xend/lib/alloc.h"
-#include "xend/lib/json.h"
+#include "network/program/common.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#define STATE_DIR "/var/lib/xend/network"
 
 static const char usage[] =
     "network-bridge: put this machine's network interface on a bridge for guests, and back\n"
@@ -36,91 +30,15 @@ static const char usage[] =
     "  state=FOLDER      of the journal (default " STATE_DIR ")\n";
 
 struct words {
+    struct program_words all;
     struct bridge_options options;
-    const char *command, *state;
-    bool stop, details, json;
-    struct transaction_times times;
 };
 
-static int set_wait(struct words *w, const char *value)
+static int set_option(const char *word, void *arg, struct error *err)
 {
-    char *end;
-    unsigned long seconds = strtoul(value, &end, 10);
+    struct words *w = arg;
 
-    w->times.carrier_ms = (int)seconds * 1000;
-    w->times.answer_ms = (int)seconds * 1000 / 3;
-    w->times.limit_ms = (int)seconds * 4000;
-    return *value >= '1' && *value <= '9' && *end == '\0' && seconds <= 3600 ? 0 : -EINVAL;
-}
-
-static int set_option(struct words *w, const char *word, struct error *err)
-{
-    const char *value;
-
-    if ((value = option_value(word, "state")) != NULL) {
-        w->state = value;
-    } else if ((value = option_value(word, "details")) != NULL) {
-        w->details = strcmp(value, "yes") == 0;
-    } else if ((value = option_value(word, "json")) != NULL) {
-        w->json = strcmp(value, "yes") == 0;
-    } else if ((value = option_value(word, "wait")) != NULL) {
-        return set_wait(w, value) ? fail(err, EINVAL, "%s: seconds are wanted.", word) : 0;
-    } else {
-        return bridge_option(&w->options, word, err);
-    }
-    return 0;
-}
-
-static int parse(int argc, char **argv, struct words *w)
-{
-    int i = 1;
-
-    if (i < argc && strchr(argv[i], '=') == NULL) {
-        w->command = argv[i++];
-    }
-    if (i < argc && strcmp(w->command, "plan") == 0 && strchr(argv[i], '=') == NULL) {
-        w->stop = strcmp(argv[i], "stop") == 0;
-        if (!w->stop && strcmp(argv[i], "start") != 0) {
-            return -EINVAL;
-        }
-        i++;
-    }
-    for (; i < argc; i++) {
-        struct error err;
-
-        if (set_option(w, argv[i], &err) != 0) {
-            fprintf(stderr, "network-bridge: %s\n", err.msg);
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
-
-static void print_plan(struct netlink *nl, const struct plan *plan, const struct words *w)
-{
-    auto_value v = plan_write(plan, nl);
-
-    if (w->json) {
-        auto_str text = json_write(v, true);
-
-        puts(text);
-        return;
-    }
-    printf("%s\n", plan->title);
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct value *details = dict_get(dict_get(v, "steps")->items[i], "details");
-
-        printf("  %zu. %s\n", i + 1, plan->steps[i].text);
-        for (size_t n = 0; w->details && n < details->count; n++) {
-            printf("       %s\n", value_text(details->items[n], ""));
-        }
-    }
-    if (plan->count == 0) {
-        puts("  Nothing is to be done: it is so already.");
-    } else {
-        printf("Then: %s; if not, everything is rolled back.\n",
-               value_text(dict_get(v, "asked"), ""));
-    }
+    return bridge_option(&w->options, word, err);
 }
 
 static int do_plan(struct netlink *nl, const struct words *w, bool start, struct error *err)
@@ -129,7 +47,7 @@ static int do_plan(struct netlink *nl, const struct words *w, bool start, struct
     int rc = bridge_plan(nl, &w->options, start, &plan, NULL, NULL, err);
 
     if (rc == 0) {
-        print_plan(nl, &plan, w);
+        program_print_plan(nl, &plan, &w->all);
     }
     return rc;
 }
@@ -140,12 +58,9 @@ static int do_run(struct netlink *nl, const struct words *w, bool start, struct 
     enum bridge_state state;
     struct bridge_names names;
     struct transaction t;
-    int rc = transaction_open(&t, w->state, err);
+    int rc = program_open(&t, &w->all, err);
 
     mlockall(MCL_CURRENT | MCL_FUTURE); /* what runs without network must not wait for a net disk */
-    if (rc == 0 && t.undone != NULL) {
-        printf("Rolled back what a killed program had left: %s\n", t.undone);
-    }
     rc = rc ? rc : bridge_plan(nl, &w->options, start, &plan, &names, &state, err);
     if (rc == 0 && plan.count == 0) {
         printf(state == BRIDGE_OTHERS ? "%s is on the bridge %s, which is used as it is.\n"
@@ -153,24 +68,11 @@ static int do_run(struct netlink *nl, const struct words *w, bool start, struct 
                                       : "%s is not on %s.\n",
                names.netdev, names.bridge);
     } else if (rc == 0) {
-        rc = transaction_run(&t, nl, &plan, &w->times, err);
+        rc = transaction_run(&t, nl, &plan, &w->all.times, err);
         if (rc == 0) {
             printf(start ? "%s is on %s: guests can use it.\n" : "%s has left %s.\n", names.netdev,
                    names.bridge);
         }
-    }
-    transaction_close(&t);
-    return rc;
-}
-
-static int do_recover(const struct words *w, struct error *err)
-{
-    struct transaction t;
-    int rc = transaction_open(&t, w->state, err);
-
-    if (rc == 0) {
-        printf("%s%s\n", t.undone ? "Rolled back: " : "There was nothing to roll back.",
-               t.undone ? t.undone : "");
     }
     transaction_close(&t);
     return rc;
@@ -203,27 +105,27 @@ static int do_status(struct netlink *nl, const struct words *w, struct error *er
 int network_bridge_main(int argc, char **argv)
 {
     struct words w = {.options = BRIDGE_OPTIONS_NONE,
-                      .command = "",
-                      .state = STATE_DIR,
-                      .times = transaction_times_usual};
+                      .all = {"", STATE_DIR, .times = transaction_times_usual}};
+    const char *command;
     auto_netlink nl = {0};
     struct error err = {0};
     int rc;
 
-    if (parse(argc, argv, &w) != 0) {
+    if (program_parse(argc, argv, &w.all, set_option, &w) != 0) {
         fputs(usage, stderr);
         return 2;
     }
+    command = w.all.command;
     rc = netlink_open(&nl, &err);
     if (rc != 0) {
         /* the sentence is printed below */
-    } else if (strcmp(w.command, "start") == 0 || strcmp(w.command, "stop") == 0) {
-        rc = do_run(&nl, &w, strcmp(w.command, "start") == 0, &err);
-    } else if (strcmp(w.command, "plan") == 0) {
-        rc = do_plan(&nl, &w, !w.stop, &err);
-    } else if (strcmp(w.command, "recover") == 0) {
-        rc = do_recover(&w, &err);
-    } else if (strcmp(w.command, "status") == 0) {
+    } else if (strcmp(command, "start") == 0 || strcmp(command, "stop") == 0) {
+        rc = do_run(&nl, &w, strcmp(command, "start") == 0, &err);
+    } else if (strcmp(command, "plan") == 0) {
+        rc = do_plan(&nl, &w, !w.all.stop, &err);
+    } else if (strcmp(command, "recover") == 0) {
+        rc = program_recover(&w.all, &err);
+    } else if (strcmp(command, "status") == 0) {
         rc = do_status(&nl, &w, &err);
         if (rc > 0) {
             return 3;

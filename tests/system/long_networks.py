@@ -9,10 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from sessions import add_program  # noqa: E402
 from tap import Cases  # noqa: E402
 from vm import CACHE, TREE, Machine, slowness  # noqa: E402
 from wire import Wire  # noqa: E402
@@ -39,7 +41,7 @@ echo "guest-is-ready"
 """
 
 CONFIG = """name = "%(name)s"
-memory = 160
+memory = 112
 kernel = "/root/vmlinuz"
 ramdisk = "/root/guest.gz"
 extra = "console=hvc0 quiet hospes.nonet name=%(name)s %(words)s"
@@ -58,16 +60,6 @@ def guests_of(host):
         (host + "-route", "card=192.0.2.%d2 router=%s" % (n, address), "script=vif-route, ip=192.0.2.%d2" % n),
         (host + "-nat", "", "script=vif-nat, forward=tcp:8080:80"),
     ]
-
-
-def add_program(root, program):
-    """A program of this machine and its libraries, into an overlay."""
-    path = shutil.which(program) or "/usr/bin/" + program
-    libraries = re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", path], capture_output=True, text=True).stdout)
-    for file in [path] + libraries:
-        place = root + re.sub("^/lib64/", "/usr/lib/", file)
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        shutil.copy(file, place)
 
 
 def prepare(share):
@@ -97,11 +89,12 @@ class Host:
         self.overlay = tempfile.TemporaryDirectory(prefix="networks-")
         os.chmod(self.overlay.name, 0o755)      # it becomes the root's mode: dnsmasq is not root
         add_program(self.overlay.name, "tcpdump")
-        self.machine = Machine(hypervisor="hospes", memory=1536, dom0_mem="640M", vcpus=2, network=None,
+        self.machine = Machine(hypervisor="hospes", memory=1088, dom0_mem="512M", vcpus=1, network=None,
                                linux_options="hospes.nonet", extra=wire.card("52:54:00:00:00:0%d" % self.number),
                                overlays=[self.overlay.name],
                                log_file="/tmp/networks-%s.log" % name if os.environ.get("KEEP") else None)
         self.tokens = 0
+        self.failure = None
         prepare(self.machine.share)
 
     def start(self):
@@ -113,6 +106,17 @@ ip link del xenbr0 2>/dev/null || true
 /etc/xen/scripts/network-bridge start netdev=eth0
 for i in $(seq 30); do xm list >/dev/null 2>&1 && break; sleep 1; done
 xm list""" % self.number, 120, check=True)
+
+    def start_all(self):
+        """In a thread of its own: machine, network, guests. What goes wrong is kept."""
+        try:
+            self.start()
+            for guest in guests_of(self.name):
+                self.create(*guest)
+            for name, _, _ in guests_of(self.name):
+                self.wait_ready(name)
+        except Exception as failure:
+            self.failure = failure
 
     def create(self, name, words, vif):
         with open(os.path.join(self.machine.share, name), "w") as f:
@@ -155,17 +159,19 @@ class Net:
             cls.wire = Wire()
             for name in HOSTS:
                 cls.hosts[name] = Host(cls.wire, name)
-            cls.plain = Machine(hypervisor="none", memory=256, vcpus=1, network=None, tools=False,
+            cls.plain = Machine(hypervisor="none", memory=192, vcpus=1, network=None, tools=False,
                                 linux_options="hospes.nonet", extra=cls.wire.card("52:54:00:00:00:09"))
             cls.plain.boot(200)
             cls.plain.run("ip addr add 192.0.2.9/24 dev eth0; ip link set eth0 up; mkdir -p /srv; echo plain > /srv/who; "
                           "httpd -p 80 -h /srv", check=True)
+            starts = [threading.Thread(target=host.start_all) for host in cls.hosts.values()]
+            for thread in starts:
+                thread.start()
+            for thread in starts:
+                thread.join()
             for host in cls.hosts.values():
-                host.start()
-                for guest in guests_of(host.name):
-                    host.create(*guest)
-                for name, _, _ in guests_of(host.name):
-                    host.wait_ready(name)
+                if host.failure:
+                    raise host.failure
 
     @classmethod
     def end(cls):

@@ -1,24 +1,27 @@
 #!/usr/bin/env python3
 """Bridge mode on our hypervisor, with an emulated e1000e on the wire, in the small Domain 0 and in a whole Debian
-(systemd-networkd, DHCP): a session into Domain 0 from outside, through the wire, lives through start and stop of the bridge,
-and through a SIGKILL of network-bridge at every step and between them; VLANs; a link that goes dead; xend's
+(systemd-networkd, DHCP): an ssh session into Domain 0 from outside, through the wire, lives through start and stop of the
+bridge, and through a SIGKILL of network-bridge at every step and between them; VLANs; a link that goes dead; xend's
 network_script and xm's commands. TAP."""
 
 import os
-import re
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import sessions  # noqa: E402
 from tap import Cases  # noqa: E402
 from vm import BUILD, TREE, Machine, slowness  # noqa: E402
 
 cases = Cases()
+
+# Of our programs' libraries, those that Debian's disk may not have.
+LIBRARIES = r"lib(nl|nftables|microhttpd|xmlrpc|json|edit|bsd|md|gmp)"
 
 # What Domain 0's network is, without what counts by itself. (A default route that a router
 # advertised is the kernel's own, which learns it anew; see docs/networks.md.)
@@ -32,72 +35,24 @@ done | sort
 """
 
 
-def overlay():
-    """Our programs, and the libraries that Debian's disk lacks."""
-    root = tempfile.mkdtemp(prefix="networks-dom0-")
-    os.chmod(root, 0o755)   # it becomes that of Domain 0's root
-    os.makedirs(root + "/usr/sbin")
-    os.makedirs(root + "/usr/lib/x86_64-linux-gnu")
-    os.makedirs(root + "/etc/xen/scripts")
-    os.makedirs(root + "/etc/xend")
+def overlay(image):
+    """The key of whoever comes by ssh; for Debian also our programs, and the libraries that its disk lacks."""
+    root = os.path.join(Lab.work, "overlay-" + image)
+    os.mkdir(root, 0o755)   # it becomes that of Domain 0's root
+    sessions.ssh_overlay(root, Lab.work, program=image == "small")
+    if image == "small":
+        return root
     for name in ("xenstored", "xenconsoled", "xend", "xm"):
-        subprocess.run(["cp", os.path.join(BUILD, "bin", name), root + "/usr/sbin/"], check=True)
-    subprocess.run(["cp", os.path.join(BUILD, "bin/network-bridge"), root + "/etc/xen/scripts/"], check=True)
-    for name in ("xend", "xm", "network-bridge"):
-        listed = subprocess.run(["ldd", os.path.join(BUILD, "bin", name)], capture_output=True, check=True).stdout.decode()
-        for path in re.findall(r"=> (/\S*/(?:libnl|libnftables|libmicrohttpd|libxmlrpc|libjson|libedit|libbsd|libmd|libgmp)\S*)", listed):
-            subprocess.run(["cp", "-L", path, root + "/usr/lib/x86_64-linux-gnu/"], check=True)
+        sessions.add_program(root, os.path.join(BUILD, "bin", name), "/usr/sbin/" + name, LIBRARIES)
+    sessions.add_program(root, os.path.join(BUILD, "bin/network-bridge"), "/etc/xen/scripts/network-bridge", LIBRARIES)
+    os.makedirs(root + "/etc/xend")
     with open(root + "/etc/xend/xend.conf", "w") as f:
         f.write('network_script = "network-bridge"\n')
     return root
 
 
-class Session:
-    """Someone at the other end of the wire who types a word every tenth of a second."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
-        self.socket.settimeout(60 * slowness())
-        self.answered, self.worst, self.broken, self.last = 0, 0.0, None, time.time()
-        threading.Thread(target=self._type, daemon=True).start()
-
-    def _type(self):
-        try:
-            while True:
-                word = os.urandom(8)
-                sent = time.time()
-                self.socket.sendall(word)
-                got = b""
-                while len(got) < len(word):
-                    more = self.socket.recv(64)
-                    if not more:
-                        raise OSError("the connection was closed")
-                    got += more
-                if got != word:
-                    raise OSError("%r came back as %r" % (word, got))
-                self.answered += 1
-                self.last = time.time()
-                self.worst = max(self.worst, self.last - sent)
-                time.sleep(0.1)
-        except OSError as reason:
-            self.broken = reason
-
-    def lives(self, limit=30):
-        """Is what is typed from now on answered?"""
-        before, end = self.answered, time.time() + limit * slowness()
-        while self.answered < before + 2:
-            assert self.broken is None, "the session is broken: %s" % self.broken
-            assert time.time() < end, "no answer for %.0f s" % (time.time() - self.last)
-            time.sleep(0.05)
-
-    def gap(self):
-        """The longest wait for an answer since the last question of this kind."""
-        worst, self.worst = self.worst, 0.0
-        return worst
-
-
 class Lab:
-    machine = session = port = None
+    machine = session = work = None
 
 
 def free_port():
@@ -111,13 +66,14 @@ KILLED = "build/tests/network-bridge-plain"
 
 
 def boot(image):
-    if Lab.machine:
-        Lab.machine.close()
+    close()
     subprocess.run(["make", "-s", KILLED], cwd=TREE, check=True)
-    Lab.port = free_port()
-    wire = ["-netdev", "user,id=wire,hostfwd=tcp:127.0.0.1:%d-:7777" % Lab.port, "-device", "e1000e,netdev=wire"]
+    os.makedirs(os.path.join(BUILD, "test-logs"), exist_ok=True)
+    Lab.work = tempfile.mkdtemp(prefix="networks-dom0-")
+    port = free_port()
+    wire = ["-netdev", "user,id=wire,hostfwd=tcp:127.0.0.1:%d-:22" % port, "-device", "e1000e,netdev=wire"]
     Lab.machine = m = Machine(hypervisor="hospes", image=image, memory=2048, dom0_mem="1G", vcpus=1, network=None, extra=wire,
-                              overlays=[overlay()] if image == "debian" else [], tools=True,
+                              overlays=[overlay(image)], tools=True,
                               log_file=os.path.join(BUILD, "test-logs/networks-dom0-%s.log" % image))
     m.boot()
     subprocess.run(["cp", os.path.join(TREE, KILLED), os.path.join(m.share, "network-bridge-killed")], check=True)
@@ -126,10 +82,19 @@ def boot(image):
         m.run("kill $(pidof xend); modprobe e1000e; sleep 2; ip link del xenbr0; ip link set eth0 up; udhcpc -i eth0 -n -q -t 10 -S; "
               "echo 'network_script = \"network-bridge\"' > /etc/xend/xend.conf", 120)
     m.run("for i in $(seq 60); do ip route | grep -q ^default && break; sleep 1; done; ip route | grep ^default", 200, check=True)
-    m.run("for m in veth bridge 8021q; do modprobe $m; done; "
-          "setsid busybox nc -ll -p 7777 -e cat > /dev/null 2>&1 < /dev/null & sleep 3", check=True)
-    Lab.session = Session(Lab.port)
-    Lab.session.lives()
+    m.run("for m in veth bridge 8021q; do modprobe $m; done; " + sessions.START_SSH, check=True)
+    Lab.session = sessions.Ssh(port, Lab.work)
+    Lab.session.lives(60)
+
+
+def close():
+    if Lab.machine:
+        Lab.machine.close()
+    if Lab.session:
+        Lab.session.end()
+    if Lab.work:
+        shutil.rmtree(Lab.work, ignore_errors=True)
+    Lab.machine = Lab.session = Lab.work = None
 
 
 def command(words, expect=0, limit=120):
@@ -230,7 +195,8 @@ def dead_link():
 
 def with_xend():
     command("""set -e
-        for m in xen-blkback xen-netback bridge loop; do modprobe $m; done
+        for m in xen-privcmd xen-evtchn xen-gntdev xen-blkback xen-netback bridge loop; do modprobe $m; done
+        [ -e /proc/xen/xsd_port ] || mount -t xenfs xenfs /proc/xen
         mkdir -p /run/xenstored /run/xen /var/lib/xenstored /var/log/xen /var/run/xend
         pidof xenstored || xenstored
         pidof xenconsoled || xenconsoled --log=all""", limit=200)
@@ -268,6 +234,5 @@ for image, pace in (("small", 3), ("debian", 6)):
 
 if __name__ == "__main__":
     code = cases.main()
-    if Lab.machine:
-        Lab.machine.close()
+    close()
     sys.exit(code)

@@ -309,7 +309,7 @@ class Machine:
                 shutil.copytree(overlay, os.path.join(self.share, ".overlay"), symlinks=True,
                                 dirs_exist_ok=True)
             if self.overlays:
-                self.run("cp -a /mnt/host/.overlay/. / && ldconfig", check=True, timeout=300)
+                self.run("cp -a --remove-destination /mnt/host/.overlay/. / && ldconfig", check=True, timeout=300)
         return self
 
     def run(self, command, timeout=60, check=False, typed=False):

@@ -65,12 +65,15 @@ class Lab:
         self.settle()
 
     def settle(self):
-        """Wait until every interface that is up has its link-local address, and it is no longer being examined."""
+        """Wait until every interface that is up has its link-local address, which is no longer being examined, and every
+        IPv6 address its route: the kernel makes that one some time later."""
         def settled():
+            routes = {route["dst"] for route in self.ip_json("-6", "route", "show", "table", "local")}
             for link in self.ip_json("addr", "show"):
                 ready = "UP" in link["flags"] and "LOWER_UP" in link["flags"] and "LOOPBACK" not in link["flags"]
                 six = [a for a in link["addr_info"] if a["family"] == "inet6"]
-                if ready and "master" not in link and (not six or any(a.get("tentative") for a in six)):
+                if ready and "master" not in link and (not six or any(a.get("tentative") or a["local"] not in routes
+                                                                      for a in six)):
                     return False
             return True
         self.wait_for(settled, 10)
