@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bridge_mode import STATE, children, fresh, go_on, quiet, run, same_soon, start_program, stopped_at  # noqa: E402
+from lab import set_setting  # noqa: E402
 from tap import Cases  # noqa: E402
 
 cases = Cases()
@@ -33,8 +34,23 @@ def reachable_after_kill(lab, kill, before, opened):
     return False
 
 
+def as_dhcp_leaves_it(lab):
+    """An address with a lifetime and a metric, routes of protocol dhcp with source and metric, a rule, another table."""
+    lab.ip("addr", "flush", "dev", "eth0", "scope", "global")
+    for words in ("addr add 10.0.0.2/24 dev eth0 metric 1024 brd 10.0.0.255 valid_lft 3600 preferred_lft 3500",
+                  "-6 addr add fd00::2/64 dev eth0 nodad valid_lft 3600 preferred_lft 3500",
+                  "route add default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.2 metric 1024",
+                  "route add 10.0.0.1 dev eth0 proto dhcp scope link src 10.0.0.2 metric 1024",
+                  "route add 10.9.0.0/16 via 10.99.0.1 dev eth0 onlink table 77", "rule add iif eth0 lookup 77",
+                  "-6 route replace default via fd00::1 dev eth0 proto static metric 512"):
+        lab.ip(*words.split())
+    set_setting("ipv6/conf/eth0/addr_gen_mode", "1")
+    lab.settle()
+
+
 def kill_everywhere(word):
     lab = fresh()
+    as_dhcp_leaves_it(lab)
     opened = lab.connect("10.0.0.2")
     if word == "stop":
         run("start")

@@ -141,7 +141,7 @@ static void test_host_modes(void **state)
 
     for (int i = 0; i < 2; i++) { /* off, on, and on again: then there is nothing to do */
         auto_netlink nl = {0};
-        auto_plan on = {NULL}, off = {NULL}, forward = {NULL};
+        auto_plan on = {0}, off = {0}, forward = {0};
 
         assert_int_equal(netlink_open(&nl, &err), 0);
         assert_int_equal(nat->plan(&nl, true, &on, &err), 0);
