@@ -81,7 +81,7 @@ static bool on_line(const char *line, void *arg)
 }
 
 int client_events(const char *domain, bool (*on_event)(const char *json, void *arg), void *arg,
-                  const volatile bool *stop, struct error *err)
+                  int stop, struct error *err)
 {
     auto_str path = xprintf("/events%s%s", domain ? "?domain=" : "", domain ? domain : "");
     struct follow follow = {on_event, arg};

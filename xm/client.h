@@ -27,9 +27,9 @@ struct value *client_args(const char *types, ...);
 
 /*
  * Follow the events (of one domain, or of all if domain is NULL): each is given to on_event as JSON
- * text, until that returns false or *stop becomes true. 0 or -errno
+ * text, until that returns false or the descriptor stop can be read (-1: none). 0 or -errno
  */
 int client_events(const char *domain, bool (*on_event)(const char *json, void *arg), void *arg,
-                  const volatile bool *stop, struct error *err);
+                  int stop, struct error *err);
 
 #endif

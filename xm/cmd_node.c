@@ -59,9 +59,8 @@ int cmd_events(struct args *args)
     int rc = args_done(args);
 
     return rc ? rc
-              : report(
-                    client_events(args->count ? args->words[0] : NULL, on_event, NULL, NULL, &err),
-                    &err);
+              : report(client_events(args->count ? args->words[0] : NULL, on_event, NULL, -1, &err),
+                       &err);
 }
 
 /* CPU time of the domain with this number in an earlier answer, or -1. */

@@ -25,6 +25,7 @@
 /* A connection with what was read and not used yet. */
 struct stream {
     int fd;
+    int stop; /* the stream ends when this can be read; -1: never */
     char buffer[4096];
     size_t start, end;
     bool chunked;
@@ -138,20 +139,26 @@ static int send_all(int fd, const char *data, size_t n)
     return 0;
 }
 
+/* Sleep until the server has sent something; false: nobody wants it any more. */
+static bool wait_readable(const struct stream *st)
+{
+    struct pollfd fds[2] = {{.fd = st->fd, .events = POLLIN}, {.fd = st->stop, .events = POLLIN}};
+
+    while (poll(fds, 2, -1) < 0) {
+        if (errno != EINTR) {
+            return false;
+        }
+    }
+    return fds[1].revents == 0;
+}
+
 /* More bytes into the buffer. 1, 0 at the end, or -errno. */
-static int fill(struct stream *st, const volatile bool *stop)
+static int fill(struct stream *st)
 {
     ssize_t r;
 
-    while (stop != NULL) {
-        struct pollfd pfd = {.fd = st->fd, .events = POLLIN};
-
-        if (*stop) {
-            return 0;
-        }
-        if (poll(&pfd, 1, 100) > 0) {
-            break;
-        }
+    if (st->stop >= 0 && !wait_readable(st)) {
+        return 0;
     }
     st->start = st->end = 0;
     do {
@@ -164,21 +171,21 @@ static int fill(struct stream *st, const volatile bool *stop)
     return 1;
 }
 
-static int get_byte(struct stream *st, const volatile bool *stop)
+static int get_byte(struct stream *st)
 {
-    if (st->start == st->end && fill(st, stop) <= 0) {
+    if (st->start == st->end && fill(st) <= 0) {
         return -1;
     }
     return (unsigned char)st->buffer[st->start++];
 }
 
 /* A line without its CR LF; false at the end of the stream. */
-static bool get_header(struct stream *st, char *line, size_t size, const volatile bool *stop)
+static bool get_header(struct stream *st, char *line, size_t size)
 {
     size_t n = 0;
     int c;
 
-    while ((c = get_byte(st, stop)) >= 0 && c != '\n') {
+    while ((c = get_byte(st)) >= 0 && c != '\n') {
         if (c != '\r' && n + 1 < size) {
             line[n++] = (char)c;
         }
@@ -188,17 +195,17 @@ static bool get_header(struct stream *st, char *line, size_t size, const volatil
 }
 
 /* A byte of the body, through the chunks if there are any. -1: the end. */
-static int get_body(struct stream *st, const volatile bool *stop)
+static int get_body(struct stream *st)
 {
     char line[64];
     int c;
 
     if (!st->chunked) {
-        return get_byte(st, stop);
+        return get_byte(st);
     }
     if (st->chunk == 0) {
         do { /* the empty line that ends the chunk before */
-            if (!get_header(st, line, sizeof(line), stop)) {
+            if (!get_header(st, line, sizeof(line))) {
                 return -1;
             }
         } while (line[0] == '\0');
@@ -207,23 +214,22 @@ static int get_body(struct stream *st, const volatile bool *stop)
             return -1;
         }
     }
-    c = get_byte(st, stop);
+    c = get_byte(st);
     st->chunk--;
     return c;
 }
 
 /* Status line and headers. Returns the status or -errno. */
-static int get_headers(struct stream *st, size_t *length, const volatile bool *stop,
-                       struct error *err)
+static int get_headers(struct stream *st, size_t *length, struct error *err)
 {
     char line[1024];
     int status = 0;
 
-    if (!get_header(st, line, sizeof(line), stop) || sscanf(line, "HTTP/1.%*d %d", &status) != 1) {
+    if (!get_header(st, line, sizeof(line)) || sscanf(line, "HTTP/1.%*d %d", &status) != 1) {
         return fail(err, ECONNRESET, "xend closed the connection without an answer: see xm log.");
     }
     *length = ANSWER_MAX;
-    while (get_header(st, line, sizeof(line), stop) && line[0] != '\0') {
+    while (get_header(st, line, sizeof(line)) && line[0] != '\0') {
         if (strncasecmp(line, "Content-Length:", 15) == 0) {
             *length = strtoul(line + 15, NULL, 10);
         } else if (strncasecmp(line, "Transfer-Encoding: chunked", 26) == 0) {
@@ -263,7 +269,7 @@ static int check_status(int status, const char *body, struct error *err)
 int http_post(const char *server, const char *path, const char *type, const char *body,
               char **answer, size_t *length, struct error *err)
 {
-    struct stream st = {.fd = -1};
+    struct stream st = {.fd = -1, .stop = -1};
     auto_str head = xprintf("Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
     size_t limit = 0, n = 0, capacity = 4096;
     char *text;
@@ -275,9 +281,9 @@ int http_post(const char *server, const char *path, const char *type, const char
         }
         return rc;
     }
-    status = get_headers(&st, &limit, NULL, err);
+    status = get_headers(&st, &limit, err);
     text = xalloc(capacity);
-    while (status >= 0 && n < limit && n < ANSWER_MAX && (c = get_body(&st, NULL)) >= 0) {
+    while (status >= 0 && n < limit && n < ANSWER_MAX && (c = get_body(&st)) >= 0) {
         if (n + 1 >= capacity) {
             capacity *= 2;
             text = xrealloc(text, capacity);
@@ -297,17 +303,17 @@ int http_post(const char *server, const char *path, const char *type, const char
 }
 
 int http_get_lines(const char *server, const char *path, bool (*on_line)(const char *, void *),
-                   void *arg, const volatile bool *stop, struct error *err)
+                   void *arg, int stop, struct error *err)
 {
-    struct stream st = {.fd = -1};
+    struct stream st = {.fd = -1, .stop = stop};
     char line[8192];
     size_t length, n = 0;
     int c, rc = request(&st, server, "", path, NULL, err);
 
     if (rc == 0) {
-        rc = check_status(get_headers(&st, &length, stop, err), "", err);
+        rc = check_status(get_headers(&st, &length, err), "", err);
     }
-    while (rc == 0 && (c = get_body(&st, stop)) >= 0) {
+    while (rc == 0 && (c = get_body(&st)) >= 0) {
         if (c != '\n') {
             n += n + 1 < sizeof(line);
             line[n - 1] = (char)c;

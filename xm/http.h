@@ -14,10 +14,10 @@ int http_post(const char *server, const char *path, const char *type, const char
               char **answer, size_t *length, struct error *err);
 
 /*
- * GET a stream of lines. on_line gets each without its end, until it returns false, *stop is true
- * or the server closes. 0 or -errno
+ * GET a stream of lines. on_line gets each without its end, until it returns false, the descriptor
+ * stop can be read (-1: none) or the server closes. 0 or -errno
  */
 int http_get_lines(const char *server, const char *path, bool (*on_line)(const char *, void *),
-                   void *arg, const volatile bool *stop, struct error *err);
+                   void *arg, int stop, struct error *err);
 
 #endif

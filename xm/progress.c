@@ -14,12 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 struct progress {
     pthread_t thread;
     char *domain;
-    volatile bool stop;
+    int stop; /* an event descriptor: readable when the thread is to end */
     bool shown;
 };
 
@@ -46,7 +47,7 @@ static void *follow(void *arg)
     struct progress *p = arg;
     struct error err;
 
-    client_events(p->domain, on_event, p, &p->stop, &err); /* without events: no progress */
+    client_events(p->domain, on_event, p, p->stop, &err); /* without events: no progress */
     return NULL;
 }
 
@@ -59,7 +60,11 @@ struct progress *progress_start(const char *domain)
     }
     p = xalloc(sizeof(*p));
     p->domain = xstrdup(domain);
-    if (pthread_create(&p->thread, NULL, follow, p) != 0) {
+    p->stop = eventfd(0, EFD_CLOEXEC);
+    if (p->stop < 0 || pthread_create(&p->thread, NULL, follow, p) != 0) {
+        if (p->stop >= 0) {
+            close(p->stop);
+        }
         free(p->domain);
         free(p);
         return NULL;
@@ -72,8 +77,9 @@ void progress_stop(struct progress *p)
     if (p == NULL) {
         return;
     }
-    p->stop = true;
+    eventfd_write(p->stop, 1);
     pthread_join(p->thread, NULL);
+    close(p->stop);
     if (p->shown) {
         fputs("\r\033[K", stderr);
     }

@@ -6,15 +6,21 @@
  */
 #include "tests/unit/xend_env.h"
 
+#include "xend/events.h"
 #include "xend/http.h"
 #include "xend/settings.h"
+#include "xm/http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -140,6 +146,69 @@ static int start(void **state)
     return http_start(&err);
 }
 
+/* A client that follows the events in a thread. */
+struct follower {
+    int stop, rc;
+    sem_t begun, seen;
+    long switches; /* how often the thread has gone to sleep between begun and its end */
+};
+
+static long sleeps(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
+static bool on_line(const char *line, void *arg)
+{
+    struct follower *f = arg;
+
+    if (strcmp(line, ":") == 0) {
+        f->switches = -sleeps();
+        sem_post(&f->begun);
+    } else if (strstr(line, "told") != NULL) {
+        sem_post(&f->seen);
+    }
+    return true;
+}
+
+static void *follow(void *arg)
+{
+    struct follower *f = arg;
+    struct error err;
+
+    f->rc = http_get_lines(path, "/events", on_line, f, f->stop, &err);
+    f->switches += sleeps();
+    return NULL;
+}
+
+static void test_events(void **state)
+{
+    struct follower f = {.stop = eventfd(0, EFD_CLOEXEC)};
+    struct timespec before, after;
+    pthread_t thread;
+
+    sem_init(&f.begun, 0, 0);
+    sem_init(&f.seen, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, follow, &f), 0);
+    sem_wait(&f.begun);
+    event_domain("told", "somebody", "", 1);
+    sem_wait(&f.seen);
+    usleep(2000000);
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    eventfd_write(f.stop, 1);
+    pthread_join(thread, NULL);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_int_equal(f.rc, 0);
+    /* It comes with several bytes of the event, and once for the end: not ten times a second. */
+    assert_in_range(f.switches, 1, 10);
+    /* xend says something every ten seconds: it was not that. */
+    assert_in_range(after.tv_sec - before.tv_sec, 0, 5);
+    close(f.stop);
+}
+
 static int stop(void **state)
 {
     http_stop();
@@ -152,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test_setup_teardown(test_secret, start, stop),
         cmocka_unit_test_setup_teardown(test_local, start, stop),
+        cmocka_unit_test_setup_teardown(test_events, start, stop),
     };
     int rc;
 
