@@ -33,7 +33,7 @@ XEND_TEST_SRC := $(XEND_LIB_SRC) $(wildcard xenstored/client/*.c) \
                  $(wildcard tests/unit/xend_fake*.c) xm/client.c xm/http.c
 XEND_TEST_OBJ := $(patsubst %.c,$(B)/tests/xend/%.o,$(XEND_TEST_SRC))
 XEND_TEST_LIBS := -lxmlrpc -lxmlrpc_util -ljson-c -lmicrohttpd -lcmocka -lpthread -lm
-XEND_UNIT     := xend_config xend_values xend_life xend_kill xend_http
+XEND_UNIT     := xend_config xend_values xend_life xend_kill xend_http xend_session
 
 $(B)/tests/xend/%.o: %.c
 	@mkdir -p $(@D)

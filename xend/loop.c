@@ -70,7 +70,8 @@ int loop_run(struct error *err)
     while (rc == 0) {
         struct pollfd fds[2] = {{.fd = signals, .events = POLLIN},
                                 {.fd = xsc_fd(xs), .events = POLLIN}};
-        int r = drain(xs) ? 0 : poll(fds, 2, LOOK_MS);
+        bool events = drain(xs);
+        int r = events ? 0 : poll(fds, 2, LOOK_MS);
 
         if (r < 0 && errno != EINTR) {
             rc = fail(err, errno, "The event loop cannot wait: %s.", strerror(errno));
@@ -80,6 +81,9 @@ int loop_run(struct error *err)
         }
         if (r <= 0) { /* something happened to a domain, or it is time to look */
             end_scan(s);
+        }
+        if (r == 0 && !events) {
+            session_trim();
         }
     }
     session_put(s);

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POOLED 8
+#define POOLED 8 /* connections are kept for the next threads: so many while there is work */
+#define KEPT   1 /* and so many where there is none */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct session *pool;
 static unsigned pooled;
+static unsigned unused; /* the fewest that were in the pool since session_trim() looked */
 
 static void session_close(struct session *s)
 {
@@ -35,6 +37,7 @@ int session_get(struct session **out, struct error *err)
     if (s != NULL) {
         pool = s->next;
         pooled--;
+        unused = pooled < unused ? pooled : unused;
     }
     pthread_mutex_unlock(&lock);
     if (s != NULL) {
@@ -71,6 +74,30 @@ void session_put(struct session *s)
     }
     pthread_mutex_unlock(&lock);
     if (s != NULL) {
+        session_close(s);
+    }
+}
+
+void session_trim(void)
+{
+    struct session **tail = &pool, *old;
+
+    pthread_mutex_lock(&lock);
+    /* The last that came in is the first to go out: those that nobody needed are at the end. */
+    for (unsigned n = unused < KEPT ? pooled : pooled - unused + KEPT; n > 0; n--) {
+        tail = &(*tail)->next;
+    }
+    old = *tail;
+    *tail = NULL;
+    for (const struct session *s = old; s != NULL; s = s->next) {
+        pooled--;
+    }
+    unused = pooled;
+    pthread_mutex_unlock(&lock);
+    while (old != NULL) {
+        struct session *s = old;
+
+        old = s->next;
         session_close(s);
     }
 }
