@@ -221,6 +221,26 @@ static void remember_domid(struct domain *d, int domid)
     }
 }
 
+#define GONE_FIRST_US 500
+#define GONE_LAST_US  1000000
+
+/*
+ * The dead are listed, and keep what they have, until xenconsoled and the backends have let go of
+ * their pages: a moment, which this waits for, so that who has ended a domain finds it gone. The
+ * hypervisor tells only xenstored of it, which has forgotten the domain by then: hence the pauses,
+ * each twice as long as the one before.
+ */
+static void wait_gone(struct session *s, const struct domain *d)
+{
+    for (useconds_t us = GONE_FIRST_US; find_domid(s, d) >= 0; us *= 2) {
+        if (us > GONE_LAST_US) {
+            log_warn("%s is dead, but somebody still holds pages of it.", domain_name(d));
+            break;
+        }
+        usleep(us);
+    }
+}
+
 void domain_unbuild(struct session *s, struct domain *d)
 {
     int alive = find_domid(s, d);
@@ -249,6 +269,7 @@ void domain_unbuild(struct session *s, struct domain *d)
         xsc_release(s->xs, (unsigned)domid);
     }
     tree_remove(s, ours ? domid : -1, d->rec.cfg.uuid);
+    wait_gone(s, d);
     domains_lock();
     d->rec.domid = -1;
     d->store_mfn = d->console_mfn = 0;

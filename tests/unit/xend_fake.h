@@ -21,6 +21,7 @@ struct fake_domain {
     bool stubborn; /* it neither shuts down nor lets go of devices */
     bool deaf;     /* it has no drivers: its frontends stay in state 1 */
     uint32_t domid, reason, vcpus, weight, cap;
+    uint32_t looks; /* of a dying one: so often it is still listed, as someone holds its pages */
     uint8_t uuid[16];
     uint64_t pages, max_pages, runs; /* runs: how often it was unpaused */
 };
@@ -30,6 +31,7 @@ struct fake_hv {
     uint32_t next_domid;
     uint32_t build_ms;           /* how long a build takes */
     bool new_stubborn, new_deaf; /* what domains are that are built from now on */
+    uint32_t dying_looks;        /* the looks of domains that are destroyed from now on */
     bool no_backends;            /* the world's backends do nothing */
     uint64_t built;
     struct fake_domain domains[FAKE_DOMAINS];

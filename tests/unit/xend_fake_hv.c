@@ -230,6 +230,13 @@ static int by_domid(const void *a, const void *b)
     return x->domid < y->domid ? -1 : x->domid > y->domid;
 }
 
+static void give_back(struct fake_domain *d)
+{
+    store_file("dom-", d->domid, NULL);
+    store_file("ring-", d->domid, NULL);
+    memset(d, 0, sizeof(*d));
+}
+
 int xc_domain_list_all(struct xc_handle *h, struct xc_domain_info **infos)
 {
     int n = 0;
@@ -239,6 +246,9 @@ int xc_domain_list_all(struct xc_handle *h, struct xc_domain_info **infos)
     for (unsigned i = 0; i < FAKE_DOMAINS; i++) {
         if (fake_hv()->domains[i].used) {
             tell(&hv->domains[i], &(*infos)[n++]);
+            if (hv->domains[i].dying && --hv->domains[i].looks == 0) {
+                give_back(&hv->domains[i]);
+            }
         }
     }
     fake_unlock();
@@ -267,13 +277,6 @@ static struct fake_domain *take_slot(void)
         }
     }
     return NULL;
-}
-
-static void give_back(struct fake_domain *d)
-{
-    store_file("dom-", d->domid, NULL);
-    store_file("ring-", d->domid, NULL);
-    memset(d, 0, sizeof(*d));
 }
 
 int xc_build_pv(struct xc_handle *h, const struct xc_build_config *config,
@@ -347,7 +350,11 @@ int xc_domain_destroy(struct xc_handle *h, uint32_t domid)
 
     fake_lock();
     d = fake_find(domid);
-    if (d != NULL) {
+    if (d != NULL && hv->dying_looks > 0) {
+        d->dying = true;
+        d->looks = hv->dying_looks;
+        store_file("dom-", domid, "dying");
+    } else if (d != NULL) {
         give_back(d);
     }
     fake_unlock();

@@ -143,7 +143,8 @@ static void test_card_nodes(void **state)
                         "192.168.122.7");
     env_do("xend.domain.setName", env_args("ss", "n", "m"));
     assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/domain", domid), "m");
-    env_fails(EINVAL, "shorten", "xend.domain.setName", env_args("ss", "m", "much-too-long-a-name"));
+    env_fails(EINVAL, "shorten", "xend.domain.setName",
+              env_args("ss", "m", "much-too-long-a-name"));
     assert_string_equal(env_store("/local/domain/0/backend/vif/%d/0/domain", domid), "m");
     assert_string_equal(env_store("/local/domain/%d/name", domid), "m");
     destroy("m");
@@ -502,6 +503,16 @@ static void test_cycles(void **state)
     assert_clean();
 }
 
+/* Somebody holds a page of the dead for a moment: destroy ends when the domain is really gone. */
+static void test_dying(void **state)
+{
+    fake_hv()->dying_looks = 5;
+    start("name='y'\nmemory=32");
+    destroy("y");
+    assert_clean();
+    fake_hv()->dying_looks = 0;
+}
+
 static void test_listings(void **state)
 {
     auto_value node = env_ok("xend.node.info", NULL);
@@ -550,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_destroyed_by_another),
+        cmocka_unit_test(test_dying),
         cmocka_unit_test(test_cycles),
     };
 
