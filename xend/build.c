@@ -90,7 +90,6 @@ static int build_image(struct session *s, struct domain *d, struct xc_build_resu
     bc.progress_context = &progress;
     prepare_building(cfg->kernel);
     rc = xc_build_pv(s->xc, &bc, built);
-    prepare_built();
     if (rc == -ECANCELED) {
         return fail(err, ECANCELED, "The domain %s was destroyed while it was built.",
                     domain_name(d));

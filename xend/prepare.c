@@ -17,15 +17,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MOST     6 /* the cache holds eight */
-#define IDLE     19
-#define LOOK_TOO 1 /* seconds between two looks whether creations are over */
+#define MOST 6 /* the cache holds eight */
+#define IDLE 19
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static unsigned builds;    /* under way */
 static const char *kernel; /* being unpacked here, or NULL */
-static bool wanted;        /* a creation waits for just that one */
 static bool poked = true;
 static pid_t worker; /* the thread's number */
 
@@ -71,22 +68,10 @@ static void collect(struct list *l)
     }
 }
 
-/* Called as the unpacking goes on; false stops it. */
-static bool go_on(void *context, enum xc_build_step step, uint64_t done, uint64_t total)
-{
-    bool stop;
-
-    pthread_mutex_lock(&lock);
-    stop = builds > 0 && !wanted;
-    pthread_mutex_unlock(&lock);
-    return !stop;
-}
-
 static void set_kernel(const char *path)
 {
     pthread_mutex_lock(&lock);
     kernel = path;
-    wanted = false;
     pthread_mutex_unlock(&lock);
 }
 
@@ -94,21 +79,10 @@ static void prepare(const char *path)
 {
     int rc;
 
-    do {
-        pthread_mutex_lock(&lock);
-        while (builds > 0) {
-            struct timespec until;
-
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_sec += LOOK_TOO;
-            pthread_cond_timedwait(&changed, &lock, &until);
-        }
-        pthread_mutex_unlock(&lock);
-        set_kernel(path);
-        rc = xc_kernel_prepare(path, settings.kernel_cache, go_on, NULL);
-        set_kernel(NULL);
-        setpriority(PRIO_PROCESS, (id_t)worker, IDLE);
-    } while (rc == -ECANCELED);
+    set_kernel(path);
+    rc = xc_kernel_prepare(path, settings.kernel_cache, NULL, NULL);
+    set_kernel(NULL);
+    setpriority(PRIO_PROCESS, (id_t)worker, IDLE); /* a creation may have been in a hurry */
     if (rc < 0) {
         log_warn("The kernel %s was not prepared: %s.", path, strerror(-rc));
     }
@@ -158,19 +132,8 @@ void prepare_poke(void)
 void prepare_building(const char *path)
 {
     pthread_mutex_lock(&lock);
-    builds++;
-    if (kernel != NULL) {
-        /* It has the cache's lock: to its end or to its next stop it goes at full speed. */
-        wanted = wanted || strcmp(kernel, path) == 0;
+    if (kernel != NULL && strcmp(kernel, path) == 0) {
         setpriority(PRIO_PROCESS, (id_t)worker, 0);
     }
-    pthread_mutex_unlock(&lock);
-}
-
-void prepare_built(void)
-{
-    pthread_mutex_lock(&lock);
-    builds--;
-    pthread_cond_signal(&changed);
     pthread_mutex_unlock(&lock);
 }

@@ -3,9 +3,8 @@
  * cache as the second does: those of stored domains, and those that the setting prepare_kernels
  * names. One thread does it, at the lowest priority, one kernel after the other.
  *
- * A creation never waits for a kernel that is not its own: preparing stops when one begins (the
- * cache is locked while a kernel is unpacked) and goes on later. If it is the same kernel, it is
- * finished at full speed and the creation takes it.
+ * A creation never waits for a kernel that is not its own. If it is the same kernel, it is finished
+ * at full speed and the creation takes it.
  */
 #ifndef XEND_PREPARE_H
 #define XEND_PREPARE_H
@@ -16,8 +15,7 @@ void prepare_start(void);
 /* A domain was stored: look again. */
 void prepare_poke(void);
 
-/* Around each build of a domain with this kernel. */
+/* Before each build of a domain with this kernel. */
 void prepare_building(const char *kernel);
-void prepare_built(void);
 
 #endif

@@ -109,17 +109,24 @@ XC_MUST_CHECK int xc_image_read(const struct xc_image *image, void *to, uint64_t
 struct stat;
 /* An open cache folder. */
 struct xc_cache {
-    int dir;        /* -1: there is no cache */
-    char name[128]; /* of the entry */
-    int file;       /* of a new entry while it is written, or -1 */
+    int dir;         /* -1: there is no cache */
+    char name[128];  /* of the entry */
+    int lock;        /* a file that is open while the kernel is locked, or -1 */
+    uint64_t number; /* which byte of it is the kernel's */
+    int file;        /* of a new entry while it is written, or -1 */
     char temporary[64];
 };
 /*
- * Look for the kernel whose file is @source. A hit fills @image and returns true. After a miss the
- * cache is locked against others who unpack (if there is one at all).
+ * Look for the kernel whose file is @source. A hit fills @image and returns true. Undo with
+ * xc_cache_done() in any case.
  */
 bool xc_cache_find(struct xc_cache *cache, const char *dir, const struct stat *source,
                    struct xc_image *image);
+/*
+ * Before a kernel is unpacked: waits for others who unpack the same one, and keeps new ones out. If
+ * it has come into the cache meanwhile, fills @image and returns true.
+ */
+bool xc_cache_lock(struct xc_cache *cache, struct xc_image *image);
 /* A file to unpack into: in the cache, or anonymous. Returns it or a negative errno value. */
 XC_MUST_CHECK int xc_cache_create(struct xc_cache *cache);
 /* The file is complete: @size bytes of a kernel of @format. Make it an entry. */

@@ -5,11 +5,13 @@
  * change, so a kernel that is replaced is a miss. It consists of the unpacked kernel and a trailer.
  * Entries appear by rename, written out to the disk before, so one that is there is whole. The
  * folder belongs to the caller and is closed to others: what is in it is trusted as much as the
- * caller's own memory. It is locked while a kernel is unpacked: who wants the same kernel waits for
- * it.
+ * caller's own memory. While a kernel is unpacked a byte of the file .lock that belongs to this
+ * kernel is locked: who wants the same kernel sleeps until it is there, everybody else goes on. The
+ * lock and that of the unfinished file go with a process that dies.
  */
 #include "libxenctrl/builder/builder.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +21,7 @@
 #include <unistd.h>
 
 #define MOST_ENTRIES 8
-#define LOCK_WAIT    50000u /* us */
-#define LOCK_TRIES   2400   /* two minutes */
+#define LOCK_FILE    ".lock"
 
 /* The end of an entry. */
 struct trailer {
@@ -118,24 +119,10 @@ static bool open_entry(struct xc_cache *cache, struct xc_image *image)
     return true;
 }
 
-/*
- * Wait for others who unpack, but not for ever: without the lock two do the same work, and that is
- * all.
- */
-static void lock_dir(int dir)
-{
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
-            return;
-        }
-        (void)usleep(LOCK_WAIT);
-    }
-}
-
 bool xc_cache_find(struct xc_cache *cache, const char *dir, const struct stat *source,
                    struct xc_image *image)
 {
-    *cache = (struct xc_cache){.dir = -1, .file = -1};
+    *cache = (struct xc_cache){.dir = -1, .file = -1, .lock = -1, .number = source->st_ino};
     if (dir == NULL) {
         dir = XC_KERNEL_CACHE;
     }
@@ -147,11 +134,34 @@ bool xc_cache_find(struct xc_cache *cache, const char *dir, const struct stat *s
         return false;
     }
     name_entry(cache, source);
-    if (open_entry(cache, image)) {
-        return true;
+    return open_entry(cache, image);
+}
+
+/* The byte of this kernel. That of another device may have the same, and waits then, too. */
+static void lock_kernel(struct xc_cache *cache)
+{
+    struct flock lock = {.l_type = F_WRLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = (off_t)(cache->number & INT64_MAX >> 1),
+                         .l_len = 1};
+    int r;
+
+    cache->lock = openat(cache->dir, LOCK_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (cache->lock < 0) {
+        return; /* without it two may do the same work, and that is all */
     }
-    lock_dir(cache->dir);
-    return open_entry(cache, image); /* somebody else may have unpacked it meanwhile */
+    do {
+        r = fcntl(cache->lock, F_OFD_SETLKW, &lock);
+    } while (r < 0 && errno == EINTR);
+}
+
+bool xc_cache_lock(struct xc_cache *cache, struct xc_image *image)
+{
+    if (cache->dir < 0) {
+        return false;
+    }
+    lock_kernel(cache);
+    return open_entry(cache, image);
 }
 
 int xc_cache_create(struct xc_cache *cache)
@@ -165,6 +175,7 @@ int xc_cache_create(struct xc_cache *cache)
         (void)unlinkat(cache->dir, cache->temporary, 0);
         fd = openat(cache->dir, cache->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd >= 0) {
+            (void)flock(fd, LOCK_EX | LOCK_NB); /* somebody is at work on it: see prune() */
             cache->file = fd;
             return fd;
         }
@@ -205,6 +216,19 @@ static void keep(int dir, struct kept *list, unsigned int *n, const char *name,
     list[(*n)++].used = *used;
 }
 
+/* A file that was not finished: whoever wrote it holds its lock, unless he is dead. */
+static void remove_dead(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            (void)unlinkat(dir, name, 0);
+        }
+        (void)close(fd);
+    }
+}
+
 /* Keep the entries used last, @newest among them. Files of dead unpackers go too. */
 static void prune(int dir_fd, const char *newest)
 {
@@ -223,7 +247,7 @@ static void prune(int dir_fd, const char *newest)
     keep(dir_fd, list, &n, newest, &never_older);
     while ((entry = readdir(dir)) != NULL) {
         if (strncmp(entry->d_name, "t-", 2) == 0) {
-            (void)unlinkat(dir_fd, entry->d_name, 0); /* the lock is ours: nobody is at work */
+            remove_dead(dir_fd, entry->d_name);
         } else if (strncmp(entry->d_name, "k-", 2) == 0 && strcmp(entry->d_name, newest) != 0 &&
                    strlen(entry->d_name) < sizeof(list[0].name) &&
                    fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -255,8 +279,12 @@ void xc_cache_done(struct xc_cache *cache)
         (void)unlinkat(cache->dir, cache->temporary, 0);
         cache->file = -1;
     }
+    if (cache->lock >= 0) {
+        (void)close(cache->lock); /* and with it goes the lock */
+        cache->lock = -1;
+    }
     if (cache->dir >= 0) {
-        (void)close(cache->dir); /* and with it goes the lock */
+        (void)close(cache->dir);
         cache->dir = -1;
     }
 }

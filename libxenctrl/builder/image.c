@@ -256,6 +256,10 @@ static int load_image(int fd, const struct stat *st, struct xc_cache *cache,
         image->size = image->mapped = (size_t)st->st_size;
         return 0;
     }
+    if (rc == 0 && xc_cache_lock(cache, image)) {
+        (void)munmap(data, (size_t)st->st_size);
+        return 0;
+    }
     if (rc == 0) {
         rc = unpack_image(cache, data, &payload, progress, image, why);
     }

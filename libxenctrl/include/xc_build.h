@@ -113,7 +113,7 @@ XC_MUST_CHECK int xc_kernel_probe(struct xc_handle *h, const char *path, const c
 /*
  * Put a kernel into the cache now, so that no build has to unpack it. progress (or NULL) is called
  * as for a build, with XC_STEP_KERNEL; false from it stops: -ECANCELED. 0: it is there, or needs no
- * unpacking. Whoever builds with this cache meanwhile waits.
+ * unpacking. Whoever builds with the same kernel meanwhile waits.
  */
 XC_MUST_CHECK int xc_kernel_prepare(const char *path, const char *cache_dir,
                                     xc_build_progress *progress, void *context);

@@ -10,9 +10,11 @@
 #include <cmocka.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/libxenctrl/kernel.h"
@@ -331,6 +333,60 @@ static void test_cache(void **state)
     free(elf);
 }
 
+/* What goes on while a kernel is being unpacked. */
+struct meanwhile {
+    char cache[128], plain[128], packed[128], same[128];
+    pthread_t thread;
+    bool begun, cached, was_cached;
+};
+
+static void *open_same(void *context)
+{
+    struct meanwhile *m = context;
+
+    m->cached = is_cached(m->same, m->cache);
+    return NULL;
+}
+
+static bool in_the_middle(void *context, enum xc_build_step step, uint64_t done, uint64_t total)
+{
+    struct meanwhile *m = context;
+
+    if (!m->begun) {
+        m->begun = true;
+        m->was_cached = is_cached(m->plain, m->cache) || is_cached(m->packed, m->cache);
+        assert_int_equal(pthread_create(&m->thread, NULL, open_same, m), 0);
+        usleep(100000); /* it has time to begin the work a second time, if it would */
+    }
+    return true;
+}
+
+/* Nobody waits for a kernel that is not the own; who wants the same one gets it when it is done. */
+static void test_cache_shared(void **state)
+{
+    const struct kernel_options options = {0};
+    struct meanwhile m = {.begun = false};
+    size_t size, packed;
+    uint8_t *elf = kernel_elf(&options, &size);
+    uint8_t *gzip = kernel_pack(XC_GZIP, elf, size, &packed);
+    time_t start = time(NULL);
+
+    (void)snprintf(m.cache, sizeof(m.cache), "%s/s", kernel_folder());
+    (void)snprintf(m.plain, sizeof(m.plain), "%s", kernel_file("plain", elf, size));
+    (void)snprintf(m.packed, sizeof(m.packed), "%s", kernel_file("packed", gzip, packed));
+    (void)snprintf(m.same, sizeof(m.same), "%s", kernel_file("same", gzip, packed));
+    assert_int_equal(xc_kernel_prepare(m.same, m.cache, in_the_middle, &m), 0);
+    assert_true(m.begun);
+    assert_int_equal(pthread_join(m.thread, NULL), 0);
+    assert_false(m.was_cached);
+    assert_true(m.cached);
+    assert_true(is_cached(m.packed, m.cache));
+    assert_in_range(time(NULL) - start, 0, 20);
+    assert_int_equal(run("test $(ls %s | wc -l) -eq 2", m.cache), 0);
+    free(gzip);
+    free(elf);
+}
+
 static void test_cache_prunes(void **state)
 {
     const struct kernel_options options = {0};
@@ -426,8 +482,8 @@ int main(void)
         cmocka_unit_test(test_legacy_text),    cmocka_unit_test(test_unpack),
         cmocka_unit_test(test_unpack_damaged), cmocka_unit_test(test_bzimage),
         cmocka_unit_test(test_images),         cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_cache_prunes),   cmocka_unit_test(test_probe),
-        cmocka_unit_test(test_layout),
+        cmocka_unit_test(test_cache_shared),   cmocka_unit_test(test_cache_prunes),
+        cmocka_unit_test(test_probe),          cmocka_unit_test(test_layout),
     };
 
     return cmocka_run_group_tests_name("libxenctrl/kernel", tests, NULL, remove_files);
