@@ -23,7 +23,7 @@ state = {}
 CYCLES = int(os.environ.get("CYCLES", "180"))
 LINUX_CYCLES = int(os.environ.get("LINUX_CYCLES", "20"))
 # What may grow: caches of the kernel and of malloc. Everything else is exact.
-SLACK = {"pid": None, "rss": 1500, "dom0.available": 12000, "dom0.slab": 6000, "dom0.processes": 3, "threads": 2,
+SLACK = {"pid": None, "rss": 1500, "dom0.available": 12000, "dom0.slab": 6000, "dom0.processes": 3,
          # The hypervisor's small-object allocator may keep part-used pages.
          "free_pages": 16}
 # Ends as the guest's owner may end it: in the middle of whatever it does.
@@ -69,10 +69,10 @@ def run_cycles(machine, name, count, between=":"):
 def cycles(hypervisor, name, count, between):
     machine = machine_of(hypervisor)
     run_cycles(machine, name, 3, between)           # what is made once: caches, modules, threads
-    before = world.Ledger(machine)
+    before = world.Ledger(machine, 10)
     print("# before: %s" % before)
     each = run_cycles(machine, name, count, between)
-    after = world.Ledger(machine)
+    after = world.Ledger(machine, 10)
     print("# after:  %s" % after)
     print("# %d cycles, %.2f s each" % (count, each), flush=True)
     worse = after.compare(before, SLACK)
