@@ -40,10 +40,33 @@ int api_domains_with_state(struct call *c)
                         &c->err);
 }
 
+#define CONSOLE_WAIT_MS 5000
+
+struct console {
+    int domid;
+    char *tty;
+};
+
+/* xenconsoled writes the node a moment after the domain was introduced. */
+static int console_is_there(struct xsc *xs, void *arg)
+{
+    struct console *console = arg;
+
+    if (xsc_readf(xs, XSC_NO_TX, &console->tty, "/local/domain/%d/console/tty", console->domid) ==
+            0 &&
+        console->tty[0] == '/') {
+        return 1;
+    }
+    free(console->tty);
+    console->tty = NULL;
+    return 0;
+}
+
 int api_domain_console(struct call *c)
 {
     struct domain *d = c->d;
-    char *tty = NULL;
+    struct console console = {.domid = d->rec.domid};
+    auto_str path = xprintf("/local/domain/%d/console/tty", d->rec.domid);
 
     if (d->rec.domid < 0) {
         return fail(&c->err, ESRCH, "The domain %s is not running: xm start starts it.",
@@ -52,14 +75,13 @@ int api_domain_console(struct call *c)
     if (d->rec.domid == 0) {
         return fail(&c->err, EINVAL, "Domain 0 has no console of its own: you are in it.");
     }
-    if (xsc_readf(c->s->xs, XSC_NO_TX, &tty, "/local/domain/%d/console/tty", d->rec.domid) != 0 ||
-        tty[0] != '/') {
-        free(tty);
+    if (xsc_wait_until(c->s->xs, path, console_is_there, &console, CONSOLE_WAIT_MS) != 1) {
+        free(console.tty);
         return fail(&c->err, ENXIO,
-                    "The console of %s is not served yet: is xenconsoled running in Domain 0?",
+                    "The console of %s is not served: is xenconsoled running in Domain 0?",
                     domain_name(d));
     }
-    c->result = value_take(tty);
+    c->result = value_take(console.tty);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "xm/http.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,4 +88,34 @@ int client_events(const char *domain, bool (*on_event)(const char *json, void *a
     struct follow follow = {on_event, arg};
 
     return http_get_lines(server, path, on_line, &follow, stop, err);
+}
+
+struct wait {
+    bool (*happened)(void *arg);
+    void *arg;
+    bool done;
+};
+
+/* Each message of the stream ends with an empty line, also the first, which says nothing. */
+static bool on_message(const char *line, void *arg)
+{
+    struct wait *wait = arg;
+
+    wait->done = line[0] == '\0' && wait->happened(wait->arg);
+    return !wait->done;
+}
+
+int client_wait(bool (*happened)(void *arg), void *arg, int stop, struct error *err)
+{
+    struct wait wait = {happened, arg, false};
+    struct pollfd stopped = {.fd = stop, .events = POLLIN};
+    int rc = http_get_lines(server, "/events", on_message, &wait, stop, err);
+
+    if (wait.done) {
+        return 0;
+    }
+    if (poll(&stopped, 1, 0) > 0) {
+        return -ETIME;
+    }
+    return rc ? rc : fail(err, ECONNRESET, "xend closed the connection.");
 }

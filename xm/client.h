@@ -32,4 +32,11 @@ struct value *client_args(const char *types, ...);
 int client_events(const char *domain, bool (*on_event)(const char *json, void *arg), void *arg,
                   int stop, struct error *err);
 
+/*
+ * Wait until happened() is true: it is asked at once and whenever something happens in xend. 0;
+ * -ETIME: the descriptor stop can be read; or -errno: xend does not answer or has closed the
+ * stream.
+ */
+int client_wait(bool (*happened)(void *arg), void *arg, int stop, struct error *err);
+
 #endif

@@ -87,19 +87,13 @@ static int unpause(void *arg)
     return simple_call("xend.domain.unpause", client_args("s", (const char *)arg));
 }
 
-/* The console is there a moment after the domain: ask until it is. */
 static int find_console(const char *name, char **tty, struct error *err)
 {
     auto_value result = NULL;
-    int rc = 0;
+    int rc = client_call("xend.domain.console", client_args("s", name), &result, err);
 
-    for (int i = 0; i < 100; i++) {
-        rc = client_call("xend.domain.console", client_args("s", name), &result, err);
-        if (rc == 0) {
-            *tty = xstrdup(value_text(result, ""));
-            return 0;
-        }
-        usleep(50000);
+    if (rc == 0) {
+        *tty = xstrdup(value_text(result, ""));
     }
     return rc;
 }

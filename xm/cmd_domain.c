@@ -8,9 +8,12 @@
 #include "xm/client.h"
 #include "xm/domains.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,42 +76,83 @@ static int find_targets(struct args *args, bool all, struct target **out, size_t
     return XM_OK;
 }
 
+/* What wait_for() waits for. */
+struct wait {
+    const struct target *target;
+    bool reboot;
+};
+
 /* Gone, halted, or (for a reboot) there again with another number. */
-static bool has_happened(const struct target *t, bool reboot)
+static bool has_happened(void *arg)
 {
+    const struct wait *wait = arg;
+    const struct target *t = wait->target;
     auto_value d = NULL;
     struct error err;
     int rc = client_call("xend.domain", client_args("s", t->uuid), &d, &err);
     int64_t now = rc == 0 ? sxp_get_int(d, "domid", -1) : -1;
     const char *state = rc == 0 ? sxp_get_text(d, "state_name", "") : "";
 
-    if (reboot) {
+    if (rc != 0 && rc != -ESRCH) {
+        return false; /* it is xend that has gone */
+    }
+    if (wait->reboot) {
         return now >= 0 && now != t->domid && strcmp(state, "running") == 0;
     }
     return now != t->domid || strcmp(state, "shutdown") == 0 || strcmp(state, "crashed") == 0;
 }
 
+/* A descriptor that can be read when the time is over, or -1. */
+static int start_timer(long seconds)
+{
+    struct itimerspec end = {.it_value = {.tv_sec = seconds > 0 ? seconds : 0, .tv_nsec = 1}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+    if (fd >= 0 && timerfd_settime(fd, 0, &end, NULL) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* A xend that was killed is given a second to come back. 0, -ETIME or -errno. */
+static int wait_for_one(const struct target *t, bool reboot, int timer, struct error *err)
+{
+    struct wait wait = {t, reboot};
+    int rc;
+
+    do {
+        struct pollfd pfd = {.fd = timer, .events = POLLIN};
+
+        rc = client_wait(has_happened, &wait, timer, err);
+        if (rc != 0 && rc != -ETIME) {
+            rc = poll(&pfd, 1, 1000) > 0 ? -ETIME : rc;
+        }
+    } while (rc == -ECONNRESET || rc == -ECONNREFUSED);
+    return rc;
+}
+
 static int wait_for(struct target *targets, size_t count, bool reboot, long seconds)
 {
-    struct timespec start, now;
-    int rc = XM_OK;
+    int timer = start_timer(seconds), rc = XM_OK;
+    struct error err;
 
-    clock_gettime(CLOCK_MONOTONIC, &start);
     for (size_t i = 0; i < count; i++) {
-        while (!has_happened(&targets[i], reboot)) {
-            clock_gettime(CLOCK_MONOTONIC, &now);
-            if (now.tv_sec - start.tv_sec >= seconds) {
-                fprintf(stderr, "The domain %s has not %s within %ld s: xm destroy ends it.\n",
-                        targets[i].name, reboot ? "rebooted" : "shut down", seconds);
-                rc = XM_TIMEOUT;
-                break;
-            }
-            usleep(200000);
-        }
-        if (rc == XM_OK) {
+        int one = wait_for_one(&targets[i], reboot, timer, &err);
+
+        if (one == -ETIME) {
+            fprintf(stderr, "The domain %s has not %s within %ld s: xm destroy ends it.\n",
+                    targets[i].name, reboot ? "rebooted" : "shut down", seconds);
+            rc = XM_TIMEOUT;
+        } else if (one != 0) {
+            rc = report(one, &err);
+        } else {
             printf("Domain %s %s\n", targets[i].name, reboot ? "rebooted" : "terminated");
             fflush(stdout);
         }
+    }
+    if (timer >= 0) {
+        close(timer);
     }
     return rc;
 }

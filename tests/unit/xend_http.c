@@ -9,6 +9,7 @@
 #include "xend/events.h"
 #include "xend/http.h"
 #include "xend/settings.h"
+#include "xm/client.h"
 #include "xm/http.h"
 
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SECRET "a-secret-of-some-length"
@@ -209,6 +211,45 @@ static void test_events(void **state)
     close(f.stop);
 }
 
+static volatile bool flag;
+
+static bool flag_is_set(void *arg)
+{
+    sem_post(arg);
+    return flag;
+}
+
+static void *set_flag(void *arg)
+{
+    sem_wait(arg); /* it has looked once */
+    flag = true;
+    event_domain("told", "somebody", "", 1);
+    return NULL;
+}
+
+/* client_wait() looks at once, when something happens, and no longer than it is let. */
+static void test_wait(void **state)
+{
+    int end = eventfd(0, EFD_CLOEXEC);
+    time_t start = time(NULL);
+    struct error err;
+    pthread_t thread;
+    sem_t looked;
+
+    client_server(path);
+    sem_init(&looked, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, set_flag, &looked), 0);
+    assert_int_equal(client_wait(flag_is_set, &looked, end, &err), 0);
+    pthread_join(thread, NULL);
+    eventfd_write(end, 1);
+    flag = false;
+    assert_int_equal(client_wait(flag_is_set, &looked, end, &err), -ETIME);
+    assert_in_range(time(NULL) - start, 0, 5);
+    client_server("/nowhere");
+    assert_int_equal(client_wait(flag_is_set, &looked, -1, &err), -ECONNREFUSED);
+    close(end);
+}
+
 static int stop(void **state)
 {
     http_stop();
@@ -222,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_secret, start, stop),
         cmocka_unit_test_setup_teardown(test_local, start, stop),
         cmocka_unit_test_setup_teardown(test_events, start, stop),
+        cmocka_unit_test_setup_teardown(test_wait, start, stop),
     };
     int rc;
 
