@@ -125,7 +125,7 @@ def wait_console(machine, guest, pattern, seconds, count=1):
 
 
 def count_console(machine, guest, pattern):
-    _, text = machine.run("grep -aEc '%s' %s" % (pattern, console_log(guest)))
+    _, text = machine.run("grep -aEcs '%s' %s" % (pattern, console_log(guest)))
     return int(text.strip() or 0)
 
 
