@@ -16,20 +16,26 @@ struct xc_evtchn {
     char error[XC_ERROR_SIZE];
 };
 
-int xc_evtchn_open(struct xc_evtchn **out, char *why, size_t why_size)
+static int new_handle(struct xc_evtchn **out, int fd, char *why, size_t why_size)
 {
     struct xc_evtchn *e = calloc(1, sizeof(*e));
-    int rc;
 
-    *out = NULL;
+    *out = e;
     if (e == NULL) {
         xc_explain(why, why_size, "There is no memory left.");
         return -ENOMEM;
     }
-    e->fd = xc_sys->open("/dev/xen/evtchn", O_RDWR | O_NONBLOCK);
-    if (e->fd < 0) {
-        rc = -errno;
-        free(e);
+    e->fd = fd;
+    return 0;
+}
+
+int xc_evtchn_open(struct xc_evtchn **out, char *why, size_t why_size)
+{
+    int fd = xc_sys->open("/dev/xen/evtchn", O_RDWR | O_NONBLOCK);
+    int rc = -errno;
+
+    *out = NULL;
+    if (fd < 0) {
         xc_explain(why, why_size,
                    rc == -EACCES
                        ? "/dev/xen/evtchn can't be opened: this needs root."
@@ -38,8 +44,24 @@ int xc_evtchn_open(struct xc_evtchn **out, char *why, size_t why_size)
                          "xen-evtchn).");
         return rc;
     }
-    *out = e;
-    return 0;
+    rc = new_handle(out, fd, why, why_size);
+    if (rc < 0) {
+        (void)xc_sys->close(fd);
+    }
+    return rc;
+}
+
+int xc_evtchn_adopt(struct xc_evtchn **out, int fd, char *why, size_t why_size)
+{
+    *out = NULL;
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        int rc = -errno;
+
+        xc_explain(why, why_size, "Descriptor %d is no set of event channels: %s.", fd,
+                   strerror(-rc));
+        return rc;
+    }
+    return new_handle(out, fd, why, why_size);
 }
 
 void xc_evtchn_close(struct xc_evtchn *e)
@@ -129,35 +151,45 @@ int xc_evtchn_notify(struct xc_evtchn *e, uint32_t port)
     return r < 0 ? r : 0;
 }
 
-int xc_evtchn_pending(struct xc_evtchn *e, uint32_t *port)
+int xc_evtchn_pending_many(struct xc_evtchn *e, uint32_t *ports, unsigned int max)
 {
-    uint32_t p;
-    ssize_t n = xc_sys->read(e->fd, &p, sizeof(p));
+    ssize_t n = xc_sys->read(e->fd, ports, max * sizeof(*ports));
 
-    if (n == (ssize_t)sizeof(p)) {
-        *port = p;
+    if (n >= 0) {
+        return (int)((size_t)n / sizeof(*ports));
+    }
+    if (errno == EAGAIN || errno == EINTR) {
         return 0;
     }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return -EAGAIN;
-    }
-    n = n < 0 ? -errno : -EIO;
+    n = -errno;
     xc_explain(e->error, sizeof(e->error), "Events can't be read: %s.",
                n == -EFBIG ? "more of them came than the driver can hold" : strerror((int)-n));
     return (int)n;
 }
 
-int xc_evtchn_unmask(struct xc_evtchn *e, uint32_t port)
+int xc_evtchn_pending(struct xc_evtchn *e, uint32_t *port)
 {
-    ssize_t n = xc_sys->write(e->fd, &port, sizeof(port));
+    int n = xc_evtchn_pending_many(e, port, 1);
 
-    if (n == (ssize_t)sizeof(port)) {
+    return n == 0 ? -EAGAIN : n < 0 ? n : 0;
+}
+
+int xc_evtchn_unmask_many(struct xc_evtchn *e, const uint32_t *ports, unsigned int count)
+{
+    ssize_t n = count > 0 ? xc_sys->write(e->fd, ports, count * sizeof(*ports)) : 0;
+
+    if (n == (ssize_t)(count * sizeof(*ports))) {
         return 0;
     }
     n = n < 0 ? -errno : -EIO;
-    xc_explain(e->error, sizeof(e->error), "Port %u can't be unmasked: %s.", port,
-               strerror((int)-n));
+    xc_explain(e->error, sizeof(e->error), "%u ports from %u on can't be unmasked: %s.", count,
+               ports[0], strerror((int)-n));
     return (int)n;
+}
+
+int xc_evtchn_unmask(struct xc_evtchn *e, uint32_t port)
+{
+    return xc_evtchn_unmask_many(e, &port, 1);
 }
 
 int xc_evtchn_alloc_unbound(struct xc_handle *h, uint32_t domid, uint32_t remote_domid,

@@ -7,7 +7,7 @@ $(B)/xenconsoled/%.o: xenconsoled/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -c $< -o $@
 
-$(B)/bin/xenconsoled: $(XENCONSOLED_OBJ) $(B)/libxsclient.a
+$(B)/bin/xenconsoled: $(XENCONSOLED_OBJ) $(B)/libxsclient.a $(B)/libxenctrl.a
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) $^ -lutil -o $@
 
@@ -21,14 +21,14 @@ $(B)/tests/xenconsoled/%.o: xenconsoled/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -DXENCONSOLED_FAKE -c $< -o $@
 
-$(B)/tests/xenconsoled-fake: $(XENCONSOLED_TEST_OBJ) $(B)/libxsclient.a
+$(B)/tests/xenconsoled-fake: $(XENCONSOLED_TEST_OBJ) $(B)/libxsclient.a $(B)/libxenctrl-test.a
 	$(CC) $(TEST_CFLAGS) $^ -lutil -o $@
 
 INSTALL += $(B)/bin/xenconsoled:/usr/sbin/xenconsoled
 INSTALL += xenconsoled/start:/etc/hospes/start.d/15-xenconsoled
 
 $(B)/tests/fuzz/xs_console: $(B)/tests/fuzz/xs_console.o $(FUZZ_DRIVER) \
-		$(filter-out %/main.o %/domains.o,$(XENCONSOLED_TEST_OBJ))
+		$(filter-out %/main.o %/domains.o,$(XENCONSOLED_TEST_OBJ)) $(B)/libxenctrl-test.a
 	$(CC) $(TEST_CFLAGS) $(FUZZ_ENGINE) $^ -lutil -o $@
 
 FUZZ_TESTS += $(B)/tests/fuzz/xs_console

@@ -7,7 +7,7 @@ $(B)/xenstored/%.o: xenstored/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) -c $< -o $@
 
-$(B)/bin/xenstored: $(XENSTORED_OBJ)
+$(B)/bin/xenstored: $(XENSTORED_OBJ) $(B)/libxenctrl.a
 	@mkdir -p $(@D)
 	$(CC) $(TOOL_CFLAGS) $^ -o $@
 
@@ -26,7 +26,7 @@ $(B)/tests/xenstored/%.o: xenstored/%.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -DXENSTORED_FAKE -c $< -o $@
 
-XENSTORED_UNIT_OBJ := $(filter-out %/main.o,$(XENSTORED_TEST_OBJ))
+XENSTORED_UNIT_OBJ := $(filter-out %/main.o,$(XENSTORED_TEST_OBJ)) $(B)/libxenctrl-test.a
 
 XENSTORED_UNIT := $(patsubst %,$(B)/tests/xenstored_%,nodes transactions watches rights log)
 
@@ -36,7 +36,7 @@ $(XENSTORED_UNIT): $(B)/tests/xenstored_%: tests/unit/xenstored/%.c tests/unit/x
 
 UNIT_TESTS += $(XENSTORED_UNIT)
 
-$(B)/tests/xenstored-fake: $(XENSTORED_TEST_OBJ)
+$(B)/tests/xenstored-fake: $(XENSTORED_TEST_OBJ) $(B)/libxenctrl-test.a
 	$(CC) $(TEST_CFLAGS) $^ -o $@
 
 XSCLIENT_TEST_OBJ := $(patsubst %.c,$(B)/tests/%.o,$(wildcard xenstored/client/*.c))

@@ -21,6 +21,13 @@ struct xc_evtchn;
 XC_MUST_CHECK int xc_evtchn_open(struct xc_evtchn **out, char *why, size_t why_size);
 void xc_evtchn_close(struct xc_evtchn *e);
 
+/*
+ * The same around a descriptor of /dev/xen/evtchn that is open already, with its ports bound: how a
+ * daemon that is replaced by a newer program hands its ports on. It is made non-blocking and
+ * close-on-exec, and is owned by the new handle; after a failure it still is the caller's.
+ */
+XC_MUST_CHECK int xc_evtchn_adopt(struct xc_evtchn **out, int fd, char *why, size_t why_size);
+
 /* The sentence for the last failure on @e. */
 const char *xc_evtchn_error(const struct xc_evtchn *e);
 
@@ -48,6 +55,11 @@ XC_MUST_CHECK int xc_evtchn_pending(struct xc_evtchn *e, uint32_t *port);
 
 /* Take events from @port again. */
 XC_MUST_CHECK int xc_evtchn_unmask(struct xc_evtchn *e, uint32_t port);
+
+/* Both for many ports with one system call. The first returns how many there were: 0 to @max. */
+XC_MUST_CHECK int xc_evtchn_pending_many(struct xc_evtchn *e, uint32_t *ports, unsigned int max);
+XC_MUST_CHECK int xc_evtchn_unmask_many(struct xc_evtchn *e, const uint32_t *ports,
+                                        unsigned int count);
 
 /*
  * Make, in domain @domid, a port to which @remote_domid can bind: how a builder prepares a guest's

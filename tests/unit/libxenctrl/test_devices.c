@@ -40,7 +40,7 @@ static int tear_down(void **state)
 static void test_evtchn(void **state)
 {
     struct xc_evtchn *e;
-    uint32_t port = 0;
+    uint32_t port = 0, ports[4];
 
     assert_int_equal(xc_evtchn_open(&e, NULL, 0), 0);
     assert_int_equal(xc_evtchn_bind_interdomain(e, 3, 8, &port), 0);
@@ -60,6 +60,13 @@ static void test_evtchn(void **state)
     assert_int_equal(port, 33);
     assert_int_equal(xc_evtchn_unmask(e, 33), 0);
     assert_int_equal(fake.unmasked, 33);
+    assert_int_equal(xc_evtchn_pending_many(e, ports, 4), 0);
+    fake.pending = 34;
+    assert_int_equal(xc_evtchn_pending_many(e, ports, 4), 1);
+    assert_int_equal(ports[0], 34);
+    assert_int_equal(xc_evtchn_unmask_many(e, ports, 1), 0);
+    assert_int_equal(fake.unmasked, 34);
+    assert_int_equal(xc_evtchn_unmask_many(e, ports, 0), 0);
     assert_int_equal(xc_evtchn_unbind(e, 33), 0);
     fake.fail_at = fake.calls + 1;
     fake.fail_errno = EINVAL;
