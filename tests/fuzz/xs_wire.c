@@ -18,6 +18,9 @@
 #include "xenstored/tree.h"
 #include "xenstored/wire.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 /* type, request, transaction, length, payload; preceded by whose it is and how long. */
 #define MSG(who, type, tx, len, payload) \
     who "\xff" type "\0\0\0\1\0\0\0" tx "\0\0\0" len "\0\0\0" payload
@@ -49,6 +52,7 @@ FUZZ_SEEDS(seeds)
 
 static struct xenstore_domain_interface pages[3];
 static struct conn *client;
+static int client_end = -1; /* the client's own end of its socket */
 
 static struct xenstore_domain_interface *fuzz_map(unsigned domid, int *error)
 {
@@ -131,9 +135,43 @@ static void give_client(const uint8_t *p, size_t len)
     conn_out_taken(client, conn_out_len(client));
 }
 
+static bool client_lives(void)
+{
+    for (const struct list *l = connections.next; l != &connections; l = l->next) {
+        if (l == &client->link) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void connect_client(void)
+{
+    int ends[2];
+
+    if (client_end >= 0) {
+        close(client_end);
+    }
+    FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    client_end = ends[0];
+    client = conn_new(NULL, ends[1]);
+}
+
+/* Reads what was sent to it; connects again if it was thrown out. */
+static void attend_client(void)
+{
+    char bytes[4096];
+
+    while (read(client_end, bytes, sizeof(bytes)) > 0) {
+    }
+    if (!client_lives()) {
+        connect_client();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    client = conn_new(NULL, -1);
+    connect_client();
     set_up();
     for (size_t at = 0; at + 2 <= len;) {
         size_t n = data[at + 1];
@@ -145,6 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         } else if (d) {
             give_ring(d, data + at + 2, n);
         }
+        attend_client();
         at += 2 + n;
     }
     if (nodeops_check() != 0) {
