@@ -27,3 +27,4 @@ bench:
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory bench-files
 	@$(PYTHON) bench/run $(BENCH_GUESTS)
+	@$(PYTHON) bench/networks

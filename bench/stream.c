@@ -5,6 +5,8 @@
  *   stream disk DEVICE MIB       disk_read, disk_write (MiB/s, 1 MiB at a time, past the page
  *                                cache), disk_read_4k (requests/s, one after the other)
  *   stream net HOST PORT MIB     net_send, net_receive (MiB/s, TCP), net_pingpong (round trips/s)
+ *   stream net HOST PORT MIB NAME    the same as NAME_send...; and NAME_packets: UDP packets of 64
+ *                                bytes that arrive in a second, 128 of them on their way at once
  *   stream serve PORT            the other end of `net`, for ever
  */
 #include <arpa/inet.h>
@@ -28,6 +30,10 @@
 #define SEND    's'
 #define RECEIVE 'r'
 #define PING    'p'
+#define PACKETS 20000u
+#define SIZE    64u
+#define WINDOW  128u         /* packets on their way... */
+#define STEP    (WINDOW / 2) /* ...and after how many of them the other end says so */
 
 /* What a client asks the server for. */
 struct order {
@@ -136,8 +142,80 @@ static bool pings(int fd, bool first, unsigned count)
     return true;
 }
 
+/*
+ * Packets that are counted where they arrive: each STEP of them is answered by one, so that nothing
+ * need be lost. Packets that are lost all the same end the program.
+ */
+static void packets(const struct sockaddr_in *to, const char *name)
+{
+    struct timeval patience = {.tv_sec = 20};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    uint32_t packet[SIZE / sizeof(uint32_t)] = {0}, seen = 0;
+    double start;
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
+        fail("connect");
+    }
+    start = now();
+    for (uint32_t sent = 1; sent <= PACKETS; sent++) {
+        packet[0] = sent;
+        if (send(fd, packet, SIZE, 0) != SIZE) {
+            fail("send");
+        }
+        while (sent - seen >= WINDOW || (sent == PACKETS && seen + STEP <= PACKETS)) {
+            if (recv(fd, &seen, sizeof(seen), 0) != sizeof(seen)) {
+                fail(name);
+            }
+        }
+    }
+    printf("bench %s_packets %.2f\n", name, seen / (now() - start));
+    close(fd);
+}
+
+/*
+ * The other end of packets(): how many have come since the first one of a sender. Answers come from
+ * the address that was called: what came with the packet goes back with the answer.
+ */
+static void count_packets(uint16_t port)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(port)}, from;
+    union {
+        char space[CMSG_SPACE(sizeof(struct in_pktinfo))];
+        struct cmsghdr align;
+    } called;
+    uint32_t packet[SIZE / sizeof(uint32_t)], count = 0;
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+
+    if (setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
+        bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0) {
+        fail("count");
+    }
+    for (;;) {
+        struct iovec data = {packet, SIZE};
+        struct msghdr msg = {.msg_name = &from,
+                             .msg_namelen = sizeof(from),
+                             .msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &called,
+                             .msg_controllen = sizeof(called)};
+
+        if (recvmsg(fd, &msg, 0) == SIZE) {
+            count = packet[0] == 1 ? 1 : count + 1;
+            if (count % STEP == 0) {
+                struct in_pktinfo *info = (void *)CMSG_DATA(&called.align);
+
+                info->ipi_ifindex = 0;
+                data = (struct iovec){&count, sizeof(count)};
+                sendmsg(fd, &msg, 0);
+            }
+        }
+    }
+}
+
 /* One order, timed; the other side's last byte says that all of it has arrived. */
-static void net_one(const struct sockaddr_in *to, char what, unsigned mib, const char *name)
+static void net_one(const struct sockaddr_in *to, char what, unsigned mib, const char *prefix,
+                    const char *name)
 {
     struct order order = {.what = what, .mib = mib};
     int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
@@ -164,7 +242,7 @@ static void net_one(const struct sockaddr_in *to, char what, unsigned mib, const
     if (!good) {
         fail(name);
     }
-    printf("bench %s %.2f\n", name, (what == PING ? PINGS : mib) / (now() - start));
+    printf("bench %s_%s %.2f\n", prefix, name, (what == PING ? PINGS : mib) / (now() - start));
     close(fd);
 }
 
@@ -198,19 +276,28 @@ int main(int argc, char **argv)
     struct sockaddr_in to = {.sin_family = AF_INET};
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 4 && strcmp(argv[1], "disk") == 0) {
         disk(argv[2], (unsigned)atoi(argv[3]));
-    } else if (argc == 5 && strcmp(argv[1], "net") == 0 &&
+    } else if ((argc == 5 || argc == 6) && strcmp(argv[1], "net") == 0 &&
                inet_pton(AF_INET, argv[2], &to.sin_addr) == 1) {
+        const char *prefix = argc == 6 ? argv[5] : "net";
+
         to.sin_port = htons((uint16_t)atoi(argv[3]));
-        net_one(&to, SEND, (unsigned)atoi(argv[4]), "net_send");
-        net_one(&to, RECEIVE, (unsigned)atoi(argv[4]), "net_receive");
-        net_one(&to, PING, 0, "net_pingpong");
+        net_one(&to, SEND, (unsigned)atoi(argv[4]), prefix, "send");
+        net_one(&to, RECEIVE, (unsigned)atoi(argv[4]), prefix, "receive");
+        net_one(&to, PING, 0, prefix, "pingpong");
+        if (argc == 6) {
+            packets(&to, prefix);
+        }
     } else if (argc == 3 && strcmp(argv[1], "serve") == 0) {
+        if (fork() == 0) {
+            count_packets((uint16_t)atoi(argv[2]));
+        }
         serve((uint16_t)atoi(argv[2]));
     } else {
-        fprintf(stderr, "usage: stream disk DEVICE MIB | net HOST PORT MIB | serve PORT\n");
+        fprintf(stderr, "usage: stream disk DEVICE MIB | net HOST PORT MIB [NAME] | serve PORT\n");
         return 2;
     }
     return 0;

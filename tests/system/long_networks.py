@@ -41,7 +41,7 @@ echo "guest-is-ready"
 """
 
 CONFIG = """name = "%(name)s"
-memory = 112
+memory = 144
 kernel = "/root/vmlinuz"
 ramdisk = "/root/guest.gz"
 extra = "console=hvc0 quiet hospes.nonet name=%(name)s %(words)s"
@@ -89,10 +89,10 @@ class Host:
         self.overlay = tempfile.TemporaryDirectory(prefix="networks-")
         os.chmod(self.overlay.name, 0o755)      # it becomes the root's mode: dnsmasq is not root
         add_program(self.overlay.name, "tcpdump")
-        self.machine = Machine(hypervisor="hospes", memory=1088, dom0_mem="512M", vcpus=1, network=None,
+        self.machine = Machine(hypervisor="hospes", memory=1152, dom0_mem="512M", vcpus=1, network=None,
                                linux_options="hospes.nonet", extra=wire.card("52:54:00:00:00:0%d" % self.number),
                                overlays=[self.overlay.name],
-                               log_file="/tmp/networks-%s.log" % name if os.environ.get("KEEP") else None)
+                               log_file=os.environ.get("NETWORKS_LOG") and os.environ["NETWORKS_LOG"] + name)
         self.tokens = 0
         self.failure = None
         prepare(self.machine.share)
@@ -108,7 +108,7 @@ for i in $(seq 30); do xm list >/dev/null 2>&1 && break; sleep 1; done
 xm list""" % self.number, 120, check=True)
 
     def start_all(self):
-        """In a thread of its own: machine, network, guests. What goes wrong is kept."""
+        """In a thread of its own, with the machine on: its network, its guests. What goes wrong is kept."""
         try:
             self.start()
             for guest in guests_of(self.name):
@@ -128,8 +128,9 @@ xm list""" % self.number, 120, check=True)
 
     def wait_ready(self, name, seconds=240):
         status, text = self.machine.run(
-            "log=/var/log/xen/console/guest-%s.log; for i in $(seq %d); do grep -q guest-is-ready $log && exit 0; sleep 1; "
-            "done; tail -20 $log; exit 1" % (name, seconds * slowness()), seconds * 2)
+            "log=/var/log/xen/console/guest-%s.log; for i in $(seq %d); do grep -q guest-is-ready $log && exit 0; "
+            "sleep 5; xm domid %s || break; done; tail -20 $log; exit 1" % (name, seconds / 5 * slowness(), name),
+            seconds * 2)
         assert status == 0, text
 
     def guest(self, name, command, seconds=60):
@@ -164,6 +165,8 @@ class Net:
             cls.plain.boot(200)
             cls.plain.run("ip addr add 192.0.2.9/24 dev eth0; ip link set eth0 up; mkdir -p /srv; echo plain > /srv/who; "
                           "httpd -p 80 -h /srv", check=True)
+            for host in cls.hosts.values():
+                host.machine.start()
             starts = [threading.Thread(target=host.start_all) for host in cls.hosts.values()]
             for thread in starts:
                 thread.start()

@@ -296,8 +296,10 @@ class Machine:
     # -- Domain 0 --------------------------------------------------------------------------------------------
 
     def boot(self, timeout=None):
-        """Starts the machine and waits for a shell of Domain 0."""
-        self.start()
+        """Starts the machine, unless start() was called, and waits for a shell of Domain 0. The machine ends with the
+        thread that has started it."""
+        if not self.process:
+            self.start()
         if self.image == "debian":
             self.expect(r"login: ", timeout or 400)
             self.type("root\n")
