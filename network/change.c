@@ -9,6 +9,7 @@
 #include "xend/lib/alloc.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,9 @@ static int do_address(struct netlink *nl, int link, const char *want, const char
     if ((want == NULL && other == NULL) || !address_parse(want ? want : other, &a)) {
         return fail(err, EINVAL, "The plan's address can't be read.");
     }
-    rc = want ? address_add(nl, link, &a, 0, err) : address_delete(nl, link, &a, err);
+    /* Detection of duplicates would hold it back until the bridge has a port. */
+    rc = want ? address_add(nl, link, &a, a.family == AF_INET6 ? IFA_F_NODAD : 0, err)
+              : address_delete(nl, link, &a, err);
     return rc == -EEXIST || rc == -EADDRNOTAVAIL ? 0 : rc;
 }
 

@@ -31,7 +31,7 @@ enum change_kind {
     /* Of programs that set change_service: */
     CHANGE_FORWARDING, /* whose need for IP forwarding: forwarding_describe() */
     CHANGE_RULES,      /* commands of nftables that make the table "inet hospes" */
-    CHANGE_SERVER,     /* NAT mode's dnsmasq: "BRIDGE ADDRESS FIRST MASK" */
+    CHANGE_SERVER,     /* NAT mode's dnsmasq: "BRIDGE ADDRESS FIRST MASK [PREFIX6]" */
     CHANGE_KINDS
 };
 

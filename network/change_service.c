@@ -28,16 +28,17 @@ static int do_rules(const char *want, struct error *err)
 
 static int do_server(const char *want, struct error *err)
 {
-    char bridge[16], address[16], first[16], mask[16];
-    struct dnsmasq_config config = {bridge, address, first, mask};
+    char bridge[16], address[16], first[16], mask[16], prefix6[48] = "";
+    struct dnsmasq_config config = {bridge, address, first, mask, NULL};
 
     if (want == NULL) {
         dnsmasq_stop();
         return 0;
     }
-    if (sscanf(want, "%15s %15s %15s %15s", bridge, address, first, mask) != 4) {
+    if (sscanf(want, "%15s %15s %15s %15s %47s", bridge, address, first, mask, prefix6) < 4) {
         return fail(err, EINVAL, "The plan does not say what dnsmasq shall serve.");
     }
+    config.prefix6 = prefix6[0] ? prefix6 : NULL;
     return dnsmasq_start(&config, err);
 }
 

@@ -115,15 +115,18 @@ static int write_config(const struct dnsmasq_config *c, struct error *err)
     auto_str leases = file("leases");
     auto_str pid = file("pid");
     auto_str log = file("log");
+    auto_str six = c->prefix6
+                       ? xprintf("enable-ra\ndhcp-range=%s,ra-stateless,64," LEASE "\n", c->prefix6)
+                       : xstrdup("");
     auto_str text = xprintf("# Made by xend: see network/dnsmasq.h of Hospes.\n"
                             "interface=%s\nexcept-interface=lo\nbind-dynamic\nuser=%s\n"
                             "dhcp-range=%s,static,%s," LEASE "\n"
                             "dhcp-option=option:router,%s\ndhcp-option=option:dns-server,%s\n"
                             "dhcp-authoritative\ndhcp-hostsfile=%s\ndhcp-leasefile=%s\n"
                             "no-hosts\naddn-hosts=%s\ndomain-needed\nbogus-priv\n"
-                            "pid-file=%s\nlog-facility=%s\n",
+                            "pid-file=%s\nlog-facility=%s\n%s",
                             c->bridge, user(), c->first, c->mask, c->address, c->address, hosts,
-                            leases, names, pid, log);
+                            leases, names, pid, log, six);
 
     return write_file("dnsmasq.conf", text, err);
 }
@@ -299,6 +302,9 @@ int dnsmasq_hosts(const struct dnsmasq_host *hosts, size_t n, struct error *err)
     for (size_t i = 0; i < n; i++) {
         fprintf(mac, "%s,%s,%s\n", hosts[i].mac, hosts[i].address, hosts[i].name);
         fprintf(name, "%s %s\n", hosts[i].address, hosts[i].name);
+        if (hosts[i].address6 != NULL) {
+            fprintf(name, "%s %s\n", hosts[i].address6, hosts[i].name);
+        }
     }
     fclose(mac);
     fclose(name);

@@ -20,10 +20,12 @@ struct dnsmasq_config {
     const char *address; /* of Domain 0 on it: router and DNS server, "192.168.122.1" */
     const char *first;   /* the network's first address, "192.168.122.0" */
     const char *mask;    /* "255.255.255.0" */
+    const char *prefix6; /* of 64 bits, "fd00:122::", which it advertises; NULL: no IPv6 */
 };
 
 struct dnsmasq_host {
     const char *mac, *address, *name;
+    const char *address6; /* for DNS, or NULL */
 };
 
 /* Where it keeps its files; NULL: /run/hospes/nat. Before anything else. */

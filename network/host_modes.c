@@ -44,10 +44,15 @@ int host_program(const char *script, const char *verb, struct error *err)
     auto_str run = xprintf("run=%s", notes ? notes : "/run/hospes");
     auto_str bridge = xprintf("bridge=%s", nat_bridge());
     auto_str net = xprintf("network=%s", address_format(nat_network(), network));
-    char *argv[] = {path, (char *)(uintptr_t)verb, state, run, bridge, net, NULL};
+    auto_str net6 = NULL;
+    char *argv[] = {path, (char *)(uintptr_t)verb, state, run, bridge, net, NULL, NULL};
     char *envp[] = {(char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-    int rc = process_run(argv, envp, TIMEOUT_S, said, err);
+    int rc;
 
+    if (nat_network6() != NULL) {
+        argv[6] = net6 = xprintf("network6=%s", address_format(nat_network6(), network));
+    }
+    rc = process_run(argv, envp, TIMEOUT_S, said, err);
     if (rc > 128) {
         return fail(err, EIO, "%s was killed: what it had done is rolled back.", script);
     }

@@ -243,23 +243,46 @@ static char *host_name(const struct lease *lease)
     return name;
 }
 
+/* What a guest with this MAC makes of what is advertised (RFC 4291, appendix A). false: no IPv6 */
+static bool address6(const char *mac_text, uint8_t bytes[16])
+{
+    struct mac mac;
+
+    if (nat_network6() == NULL || !mac_parse(mac_text, &mac)) {
+        return false;
+    }
+    memcpy(bytes, nat_network6()->byte, 8);
+    memcpy(bytes + 8, mac.byte, 3);
+    bytes[8] ^= 2;
+    bytes[11] = 0xff;
+    bytes[12] = 0xfe;
+    memcpy(bytes + 13, mac.byte + 3, 3);
+    return true;
+}
+
 static int tell_server(struct error *err)
 {
     struct dnsmasq_host *hosts = xalloc((nr_leases + 1) * sizeof(*hosts));
     char(*texts)[INET_ADDRSTRLEN] = xalloc((nr_leases + 1) * sizeof(*texts));
+    char(*texts6)[INET6_ADDRSTRLEN] = xalloc((nr_leases + 1) * sizeof(*texts6));
     char **names = xalloc((nr_leases + 1) * sizeof(*names));
+    uint8_t bytes[16];
     int rc;
 
     for (size_t i = 0; i < nr_leases; i++) {
         names[i] = host_name(&leases[i]);
-        hosts[i] =
-            (struct dnsmasq_host){leases[i].mac, text_of(leases[i].address, texts[i]), names[i]};
+        hosts[i] = (struct dnsmasq_host){leases[i].mac, text_of(leases[i].address, texts[i]),
+                                         names[i], NULL};
+        if (address6(leases[i].mac, bytes)) {
+            hosts[i].address6 = inet_ntop(AF_INET6, bytes, texts6[i], sizeof(texts6[i]));
+        }
     }
     rc = dnsmasq_hosts(hosts, nr_leases, err);
     for (size_t i = 0; i < nr_leases; i++) {
         free(names[i]);
     }
     free(names);
+    free(texts6);
     free(texts);
     free(hosts);
     return rc;
@@ -342,10 +365,22 @@ static int take_address(struct net_card *card, struct error *err)
     return rc;
 }
 
+/* What a guest may speak from: its lease and, if there is IPv6, what it makes of its MAC. */
+static int its_addresses(const struct net_card *card, struct vif_addr addrs[2], size_t *n,
+                         struct error *err)
+{
+    int rc = vif_addr_parse(card->address, &addrs[0], err);
+
+    addrs[1] = (struct vif_addr){.family = AF_INET6, .prefix = 128};
+    *n = rc == 0 && address6(card->vif->mac, addrs[1].bytes) ? 2 : 1;
+    return rc;
+}
+
 int nat_online(struct net_card *card, struct error *err)
 {
     auto_netlink nl = {0};
-    struct vif_addr addr;
+    struct vif_addr addrs[2];
+    size_t n;
     struct link link;
     int rc;
 
@@ -359,8 +394,8 @@ int nat_online(struct net_card *card, struct error *err)
     }
     rc = netlink_open(&nl, err);
     rc = rc ? rc : card_appear(&nl, card, &link, err);
-    rc = rc ? rc : vif_addr_parse(card->address, &addr, err);
-    rc = rc ? rc : card_guard(card, link.name, VIF_GUARD_ALL, &addr, 1, err);
+    rc = rc ? rc : its_addresses(card, addrs, &n, err);
+    rc = rc ? rc : card_guard(card, link.name, VIF_GUARD_ALL, addrs, n, err);
     rc = rc ? rc : card_to_bridge(&nl, &link, nat_bridge(), err);
     if (rc != 0) {
         nat_offline(card);

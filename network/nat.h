@@ -12,11 +12,16 @@
 #include "network/address.h"
 #include "network/card.h"
 
-/* Which bridge and network; NULL: virbr0, 192.168.122.1/24. Before any thread. 0 or -EINVAL */
-int nat_configure(const char *bridge, const char *network, struct error *err);
+/*
+ * Which bridge and networks; NULL: virbr0, 192.168.122.1/24, no IPv6. network6 has 64 bits: guests
+ * choose their own addresses in it, from their MACs. Before any thread. 0 or -EINVAL
+ */
+int nat_configure(const char *bridge, const char *network, const char *network6, struct error *err);
 const char *nat_bridge(void);
 /* Domain 0's address in it, with the network's prefix. */
 const struct address *nat_network(void);
+/* The same for IPv6; NULL: NAT mode has no IPv6. */
+const struct address *nat_network6(void);
 
 /* dnsmasq is there, the network and the forwarded ports are free. 0 or -errno with the sentence. */
 int nat_check(const struct net_card *card, struct error *err);

@@ -16,8 +16,26 @@
 
 static char bridge[IFNAMSIZ] = "virbr0";
 static struct address network = {AF_INET, 24, {192, 168, 122, 1}};
+static struct address network6; /* family 0: none */
 
-int nat_configure(const char *name, const char *address, struct error *err)
+static int configure6(const char *text, struct error *err)
+{
+    if (text == NULL) {
+        network6.family = 0;
+        return 0;
+    }
+    if (!address_parse(text, &network6) || network6.family != AF_INET6 || network6.prefix != 64) {
+        network6.family = 0;
+        return fail(
+            err, EINVAL,
+            "nat_network6 = \"%s\" is no IPv6 address with a prefix of 64: write Domain 0's "
+            "address in NAT mode's network, as in fd00:122::1/64.",
+            text);
+    }
+    return 0;
+}
+
+int nat_configure(const char *name, const char *address, const char *address6, struct error *err)
 {
     if (name != NULL && name_card(name, NULL, 0, 0, bridge, err) != 0) {
         return -EINVAL;
@@ -29,7 +47,12 @@ int nat_configure(const char *name, const char *address, struct error *err)
                     "Domain 0's address in NAT mode's network, as in 192.168.122.1/24.",
                     address);
     }
-    return 0;
+    return configure6(address6, err);
+}
+
+const struct address *nat_network6(void)
+{
+    return network6.family != 0 ? &network6 : NULL;
 }
 
 const char *nat_bridge(void)
@@ -51,22 +74,22 @@ static bool overlap(const struct address *a, const struct address *b)
     return address_inside(&narrow, &wide);
 }
 
-static int check_networks(struct netlink *nl, int own, struct error *err)
+static int check_network(struct netlink *nl, int own, const struct address *net, struct error *err)
 {
     struct link_address *list = NULL;
     struct link link;
     char text[ADDRESS_TEXT], its[ADDRESS_TEXT];
     size_t n;
-    int rc = address_list(nl, 0, AF_INET, &list, &n, err);
+    int rc = address_list(nl, 0, net->family, &list, &n, err);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        if (list[i].link != own && overlap(&list[i].local, &network) &&
+        if (list[i].link != own && overlap(&list[i].local, net) &&
             link_get(nl, list[i].link, &link, NULL) == 0) {
             rc = fail(err, EADDRINUSE,
                       "NAT mode's network %s is in use: %s has the address %s. Choose another with "
-                      "nat_network in xend.conf.",
-                      address_format(&network, text), link.name,
-                      address_format(&list[i].local, its));
+                      "nat_network%s in xend.conf.",
+                      address_format(net, text), link.name, address_format(&list[i].local, its),
+                      net->family == AF_INET6 ? "6" : "");
         }
     }
     free(list);
@@ -85,7 +108,8 @@ int nat_host_check(struct error *err)
                   bridge);
     }
     rc = rc ? rc : dnsmasq_check(err);
-    return rc ? rc : check_networks(&nl, link.index, err);
+    rc = rc ? rc : check_network(&nl, link.index, &network, err);
+    return rc || network6.family == 0 ? rc : check_network(&nl, link.index, &network6, err);
 }
 
 int nat_host_up(struct error *err)

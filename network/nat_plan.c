@@ -18,9 +18,9 @@
 
 /* What is there. */
 struct facts {
-    int index;         /* of the bridge, or the one that it will get */
-    bool bridge, ours; /* ours: it has our note */
-    bool up, address;
+    int index;                  /* of the bridge, or the one that it will get */
+    bool bridge, ours;          /* ours: it has our note */
+    bool up, address, address6; /* address6: or none is wanted */
 };
 
 static int look_at_links(struct netlink *nl, struct facts *f, struct error *err)
@@ -49,14 +49,17 @@ static int look_at_links(struct netlink *nl, struct facts *f, struct error *err)
 static int look(struct netlink *nl, struct facts *f, struct error *err)
 {
     struct link_address *list = NULL;
+    const struct address *six = nat_network6();
     size_t n = 0;
     int rc;
 
     memset(f, 0, sizeof(*f));
+    f->address6 = six == NULL;
     rc = look_at_links(nl, f, err);
-    rc = rc || !f->bridge ? rc : address_list(nl, f->index, AF_INET, &list, &n, err);
+    rc = rc || !f->bridge ? rc : address_list(nl, f->index, 0, &list, &n, err);
     for (size_t i = 0; rc == 0 && i < n; i++) {
         f->address = f->address || address_equal(&list[i].local, nat_network());
+        f->address6 = f->address6 || address_equal(&list[i].local, six);
     }
     free(list);
     return rc;
@@ -70,8 +73,8 @@ static void make_bridge(struct changes *cs, const struct facts *f, const char *m
 
     change_add(cs, CHANGE_LINK, f->index, NULL, spec);
     change_add(cs, CHANGE_ALIAS, f->index, "", NAT_NOTE);
-    if (sysctl_get("ipv6/conf/default/disable_ipv6", value, sizeof(value), NULL) == 0) {
-        /* NAT mode is IPv4 only. */
+    if (nat_network6() == NULL &&
+        sysctl_get("ipv6/conf/default/disable_ipv6", value, sizeof(value), NULL) == 0) {
         change_add_setting(cs, f->index, "ipv6/conf/%s/disable_ipv6", "0", "1");
     }
 }
@@ -84,7 +87,8 @@ static void step_bridge(struct plan *plan, const struct facts *f, bool start)
     char mac_text[18], address[ADDRESS_TEXT];
     struct changes *cs;
 
-    if (start ? f->bridge && f->address && f->up : !f->bridge || (!f->ours && !f->address)) {
+    if (start ? f->bridge && f->address && f->address6 && f->up
+              : !f->bridge || (!f->ours && !f->address)) {
         return;
     }
     mac_format(&mac, mac_text);
@@ -103,21 +107,48 @@ static void step_bridge(struct plan *plan, const struct facts *f, bool start)
     if (start ? !f->address : f->address) {
         change_add(cs, CHANGE_ADDRESS, f->index, NULL, address);
     }
+    if (nat_network6() != NULL && (start ? !f->address6 : f->address6)) {
+        change_add(cs, CHANGE_ADDRESS, f->index, NULL, address_format(nat_network6(), address));
+    }
     if (start ? !f->up : f->ours) {
         change_add(cs, CHANGE_UP, f->index, "0", "1");
     }
 }
 
-static char *rules_text(void)
+static void network_format(const struct address *own, char text[ADDRESS_TEXT])
 {
-    struct address net = *nat_network();
-    const char *bridge = nat_bridge();
-    char text[ADDRESS_TEXT];
+    struct address net = *own;
 
-    for (unsigned bit = net.prefix; bit < 32; bit++) {
+    for (unsigned bit = net.prefix; bit < address_bits(&net); bit++) {
         net.byte[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
     }
     address_format(&net, text);
+}
+
+/* What IPv6 has besides. There are no forwarded ports: those are of IPv4. */
+static char *rules6_text(void)
+{
+    const char *bridge = nat_bridge();
+    char text[ADDRESS_TEXT];
+
+    if (nat_network6() == NULL) {
+        return xstrdup("");
+    }
+    network_format(nat_network6(), text);
+    return xprintf("add rule inet hospes postrouting ip6 saddr %s ip6 daddr != %s"
+                   " ip6 daddr != ff00::/8 masquerade\n"
+                   "add rule inet hospes forward iifname \"%s\" oifname != \"%s\""
+                   " ip6 saddr != %s counter drop\n",
+                   text, text, bridge, bridge, text);
+}
+
+static char *rules_text(void)
+{
+    auto_str six = rules6_text();
+    const char *bridge = nat_bridge();
+    char text[ADDRESS_TEXT];
+
+    network_format(nat_network(), text);
     return xprintf(
         "add table inet hospes\n"
         "add map inet hospes ports { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
@@ -134,8 +165,8 @@ static char *rules_text(void)
         "add rule inet hospes postrouting ip saddr %s ip daddr %s ct status dnat masquerade\n"
         "add rule inet hospes forward iifname \"%s\" oifname != \"%s\" ip saddr != %s counter drop\n"
         "add rule inet hospes forward iifname != \"%s\" oifname \"%s\""
-        " ct state != { established, related } ct status ! dnat counter drop\n",
-        text, text, text, text, bridge, bridge, text, bridge, bridge);
+        " ct state != { established, related } ct status ! dnat counter drop\n%s",
+        text, text, text, text, bridge, bridge, text, bridge, bridge, six);
 }
 
 /* A step of one change: for start if it is not there, for stop if it is. Takes the texts. */
@@ -156,6 +187,7 @@ static char *server_text(void)
 {
     const struct address *net = nat_network();
     char address[INET_ADDRSTRLEN], first[INET_ADDRSTRLEN], mask[INET_ADDRSTRLEN];
+    char six[ADDRESS_TEXT] = "";
     uint32_t bits = htonl(~0u << (32 - net->prefix)), start;
 
     memcpy(&start, net->byte, 4);
@@ -163,7 +195,11 @@ static char *server_text(void)
     inet_ntop(AF_INET, net->byte, address, sizeof(address));
     inet_ntop(AF_INET, &start, first, sizeof(first));
     inet_ntop(AF_INET, &bits, mask, sizeof(mask));
-    return xprintf("%s %s %s %s", nat_bridge(), address, first, mask);
+    if (nat_network6() != NULL) {
+        network_format(nat_network6(), six);
+        six[strcspn(six, "/")] = '\0';
+    }
+    return xprintf("%s %s %s %s%s%s", nat_bridge(), address, first, mask, six[0] ? " " : "", six);
 }
 
 int nat_plan(struct netlink *nl, bool start, struct plan *plan, struct error *err)
@@ -190,7 +226,8 @@ int nat_plan(struct netlink *nl, bool start, struct plan *plan, struct error *er
     step_one(plan, forwarding_needed("nat") != start, 3, xstrdup("Turn IP forwarding on"),
              xstrdup(ends ? "Put IP forwarding back as it was"
                           : "Leave IP forwarding on, as others need it"),
-             CHANGE_FORWARDING, forwarding_describe("nat"));
+             CHANGE_FORWARDING,
+             start && nat_network6() != NULL ? xstrdup("nat ipv6") : forwarding_describe("nat"));
     step_one(plan, (dnsmasq_pid() != 0) != start, 4,
              xprintf("Start dnsmasq for DHCP and DNS on %s", nat_bridge()), xstrdup("End dnsmasq"),
              CHANGE_SERVER, server_text());

@@ -141,7 +141,9 @@ static int configure_network(struct error *err)
 
     net_set_script(settings.vif_script);
     script_set_timeout(settings.device_timeout);
-    return rc ? rc : nat_configure(settings.nat_bridge, settings.nat_network, err);
+    return rc ? rc
+              : nat_configure(settings.nat_bridge, settings.nat_network, settings.nat_network6,
+                              err);
 }
 
 static int run(struct error *err)

@@ -33,6 +33,7 @@ static const struct {
     {"network_script", TEXT, &settings.network_script},
     {"nat_bridge", TEXT, &settings.nat_bridge},
     {"nat_network", TEXT, &settings.nat_network},
+    {"nat_network6", TEXT, &settings.nat_network6},
     {"tcp_address", TEXT, &settings.tcp_address},
     {"tcp_port", NUMBER, &settings.tcp_port},
     {"tcp_token_file", TEXT, &settings.tcp_token_file},

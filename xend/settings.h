@@ -28,6 +28,7 @@ struct settings {
     char *network_script;    /* of the host (network/host.h), started with xend; NULL: none */
     char *nat_bridge;        /* NAT mode's bridge; NULL: virbr0 */
     char *nat_network;       /* Domain 0's address on it; NULL: 192.168.122.1/24 */
+    char *nat_network6;      /* the same for IPv6, "fd00:122::1/64"; NULL: NAT mode has none */
     char *tcp_address;       /* of the TCP server: 127.0.0.1 or ::1 */
     uint32_t tcp_port;       /* 0: no TCP */
     char *tcp_token_file;    /* the secret that a TCP client must send; required with tcp_port */

@@ -27,6 +27,7 @@ static const char usage[] =
     "\n"
     "  bridge=virbr0               NAT mode's bridge\n"
     "  network=192.168.122.1/24    this machine's address on it\n"
+    "  network6=fd00:122::1/64     the same for IPv6 (default: none)\n"
     "  probe=ADDRESS     what must answer a ping afterwards, besides the gateways\n"
     "  wait=SECONDS      for the cable (15) and, a third of it, for answers\n"
     "  details=yes       plan: every single change\n"
@@ -36,7 +37,7 @@ static const char usage[] =
 
 struct words {
     struct program_words all;
-    const char *bridge, *network, *probe;
+    const char *bridge, *network, *network6, *probe;
 };
 
 static void set_run(const char *folder)
@@ -57,13 +58,15 @@ static int set_option(const char *word, void *arg, struct error *err)
         w->bridge = value;
     } else if ((value = option_value(word, "network")) != NULL) {
         w->network = value;
+    } else if ((value = option_value(word, "network6")) != NULL) {
+        w->network6 = value;
     } else if ((value = option_value(word, "probe")) != NULL) {
         w->probe = value;
     } else if ((value = option_value(word, "run")) != NULL) {
         set_run(value);
     } else {
-        return fail(err, EINVAL, "%s is not understood: bridge=, network=, probe=, run= are.",
-                    word);
+        return fail(err, EINVAL,
+                    "%s is not understood: bridge=, network=, network6=, probe=, run= are.", word);
     }
     return 0;
 }
@@ -142,7 +145,7 @@ int network_host_main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    rc = nat_configure(w.bridge, w.network, &err);
+    rc = nat_configure(w.bridge, w.network, w.network6, &err);
     rc = rc ? rc : netlink_open(&nl, &err);
     rc = rc ? rc : run_command(&nl, mode, &w, &err);
     if (rc > 0) {

@@ -61,7 +61,7 @@ void route_offline(const struct net_card *card)
 {
 }
 
-int nat_configure(const char *bridge, const char *network, struct error *err)
+int nat_configure(const char *bridge, const char *network, const char *network6, struct error *err)
 {
     return 0;
 }

@@ -75,6 +75,7 @@ def state():
     """All that a start and a stop must restore."""
     found = lab.state()
     found["forward"] = open("/proc/sys/net/ipv4/ip_forward").read().strip()
+    found["forward6"] = open("/proc/sys/net/ipv6/conf/all/forwarding").read().strip()
     found["rules"] = tables()
     found["servers"] = len(servers())
     found["files"] = sorted(os.listdir(RUN)) if os.path.isdir(RUN) else []
@@ -152,15 +153,15 @@ def plan():
     run("nat", "stop")
 
 
-def kill_everywhere(mode, word):
+def kill_everywhere(mode, word, *words):
     fresh()
     opened = lab.connect("10.0.0.2")
     if word == "stop":
-        run(mode, "start")
+        run(mode, "start", *words)
     before = state()
     point = 0
     while True:
-        process = start_program(mode, word, DIE_AT=point)
+        process = start_program(mode, word, *words, DIE_AT=point)
         output = process.communicate()[0].decode()
         if process.returncode == 0:
             break
@@ -171,9 +172,12 @@ def kill_everywhere(mode, word):
     assert point >= (12 if mode == "nat" else 4), "only %d points" % point
     print("# killed at %d points" % point)
     assert lab.talks(opened)
-    run(mode, "stop")
+    run(mode, "stop", *words)
 
 
+for word in ("start", "stop"):
+    cases.add("network-nat with IPv6: SIGKILL at every point of %s: as before by itself" % word, "nat", word,
+              "network6=fd00:122::1/64")(kill_everywhere)
 for mode in ("nat", "route"):
     for word in ("start", "stop"):
         cases.add("network-%s: SIGKILL at every point of %s: as before by itself" % (mode, word), mode, word)(kill_everywhere)

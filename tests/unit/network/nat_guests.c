@@ -162,6 +162,37 @@ static void test_host_modes(void **state)
     assert_string_equal(said, "IP forwarding is off.");
 }
 
+/* With IPv6: the guest makes an address of what Domain 0 advertises, and is behind Domain 0's. */
+static void test_nat6(void **state)
+{
+    struct net_card *a = card_new(1, "one", "mac=" MAC1 ",script=vif-nat");
+    struct error err = {0};
+    int there = serve(&outside, 80, "from outside"), server = serve(&one, 80, "from one");
+
+    assert_int_equal(nat_configure(NULL, NULL, "fd00:122::1/32", &err), -EINVAL);
+    assert_int_equal(nat_configure(NULL, NULL, "fd00:122::1/64", &err), 0);
+    shell_ok(&one, "sysctl -qw net.ipv6.conf.eth0.accept_ra=1 net.ipv6.conf.eth0.accept_dad=0");
+    online(a);
+    assert_true(has_lease(&one, a));
+    assert_true(shell_soon(&one, "ip -6 addr show eth0 | grep -q fd00:122::216:3eff:fe00:1/64"));
+    assert_true(shell_soon(&one, "busybox ping -c1 -W1 fd00:122::1 >/dev/null 2>&1"));
+    assert_true(shell_soon(&one, "busybox ping -c1 -W1 2001:db8::9 >/dev/null 2>&1"));
+    assert_true(
+        shell(&one, "busybox nslookup -type=aaaa one. fd00:122::1 | grep -q fd00:122::216"));
+    /* It speaks under Domain 0's address: outside knows no way to its own. From there none leads
+     * in. */
+    shell_ok(&outside, "ip -6 route add fd00:122::/64 via 2001:db8::1");
+    assert_false(pings(&outside, "fd00:122::216:3eff:fe00:1"));
+    shell_ok(&one, "ip -6 addr add fd00:122::77/64 dev eth0 nodad");
+    assert_false(shell(&one, "busybox ping -c1 -W1 -I fd00:122::77 fd00:122::1 >/dev/null 2>&1"));
+    offline(a);
+    assert_int_equal(nat_stop(&err), 0);
+    assert_true(prints("sysctl -n net.ipv6.conf.all.forwarding", "0"));
+    assert_int_equal(nat_configure(NULL, NULL, NULL, &err), 0);
+    serve_end(server);
+    serve_end(there);
+}
+
 static void test_nat_network_taken(void **state)
 {
     shell_ok(NULL, "ip addr add 192.168.122.200/25 dev eth0");
@@ -173,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nat, start_nat, end),
         cmocka_unit_test_setup_teardown(test_host_modes, start_nat, end),
+        cmocka_unit_test_setup_teardown(test_nat6, start_nat, end),
         cmocka_unit_test_setup_teardown(test_nat_network_taken, start_nat, end),
     };
 
