@@ -7,6 +7,7 @@
 #include "xm/http.h"
 
 #include "xend/lib/alloc.h"
+#include "xend/lib/xmlrpc.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_MAX (64 << 20)
+#define ANSWER_MAX XMLRPC_TEXT_MAX
 
 /* A connection with what was read and not used yet. */
 struct stream {

@@ -94,6 +94,27 @@ static void test_xmlrpc(void **state)
     value_free(args);
 }
 
+/* The list of a thousand domains, some kilobytes each, is longer than xmlrpc-c takes by itself. */
+static void test_xmlrpc_long(void **state)
+{
+    struct value *list = value_list(), *back = NULL;
+    struct error err = {0};
+    char text[5000], *xml;
+    int fault = 0;
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    for (unsigned i = 0; i < 1000; i++) {
+        list_add(list, value_string(text));
+    }
+    xml = xmlrpc_write_answer(list);
+    assert_int_equal(xmlrpc_read_answer(xml, strlen(xml), &back, &fault, &err), 0);
+    assert_true(value_equal(list, back));
+    value_free(back);
+    free(xml);
+    value_free(list);
+}
+
 static void test_xmlrpc_bad(void **state)
 {
     static const char *const bad[] = {
@@ -212,10 +233,10 @@ static int begin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),         cmocka_unit_test(test_json_bad),
-        cmocka_unit_test(test_xmlrpc),       cmocka_unit_test(test_xmlrpc_bad),
-        cmocka_unit_test(test_hostile_text), cmocka_unit_test(test_sxp),
-        cmocka_unit_test(test_domcfg),
+        cmocka_unit_test(test_json),       cmocka_unit_test(test_json_bad),
+        cmocka_unit_test(test_xmlrpc),     cmocka_unit_test(test_xmlrpc_long),
+        cmocka_unit_test(test_xmlrpc_bad), cmocka_unit_test(test_hostile_text),
+        cmocka_unit_test(test_sxp),        cmocka_unit_test(test_domcfg),
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);

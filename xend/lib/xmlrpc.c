@@ -31,6 +31,7 @@ int xmlrpc_library_init(struct error *err)
         return fail(err, ENOMEM, "The XML-RPC library does not start: %s.", env.fault_string);
     }
     xmlrpc_limit_set(XMLRPC_NESTING_LIMIT_ID, VALUE_MAX_DEPTH);
+    xmlrpc_limit_set(XMLRPC_XML_SIZE_LIMIT_ID, XMLRPC_TEXT_MAX);
     return 0;
 }
 

@@ -21,6 +21,10 @@ enum xmlrpc_fault {
     FAULT_NO_DOMAIN = 3,
 };
 
+/* No call or answer is longer, in bytes: thousands of domains fit (HTTP has narrower limits for
+ * calls). */
+#define XMLRPC_TEXT_MAX (64 << 20)
+
 /* Must be called once before anything below, and before a second thread exists. */
 int xmlrpc_library_init(struct error *err);
 
