@@ -4,6 +4,7 @@
 #include "xend/tree.h"
 
 #include "xend/lib/alloc.h"
+#include "xend/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -168,6 +169,46 @@ static void remove_path(struct session *s, const char *path)
     xsc_rm(s->xs, XSC_NO_TX, path);
 }
 
+/* Removes the node, unless something is below it. */
+static int remove_empty(struct xsc *xs, uint32_t tx, const char *path)
+{
+    char **names;
+    size_t n;
+    int rc = xsc_directory(xs, tx, path, &names, &n);
+
+    if (rc != 0) {
+        return rc == -ENOENT ? 0 : rc;
+    }
+    free(names);
+    return n == 0 ? xsc_rm(xs, tx, path) : 0;
+}
+
+static int errors_body(struct xsc *xs, uint32_t tx, void *arg)
+{
+    static const char *const folders[] = {"/backend/vbd", "/backend/vif", "/backend", ""};
+    int rc = 0;
+
+    (void)arg;
+    for (size_t i = 0; rc == 0 && i < sizeof(folders) / sizeof(folders[0]); i++) {
+        auto_str path = xprintf("/local/domain/0/error%s", folders[i]);
+
+        rc = remove_empty(xs, tx, path);
+    }
+    return rc;
+}
+
+/* Linux's backends have written what went wrong; nobody else removes the folders for it. */
+static void remove_errors(struct session *s)
+{
+    int rc = xsc_exists(s->xs, XSC_NO_TX, "/local/domain/0/error")
+                 ? xsc_transact(s->xs, errors_body, NULL)
+                 : 0;
+
+    if (rc != 0) {
+        log_warn("Empty folders of errors stay in the store: %s.", strerror(-rc));
+    }
+}
+
 void tree_remove(struct session *s, int domid, const char *uuid)
 {
     static const char *const classes[] = {"vbd", "vif", "console"};
@@ -182,6 +223,7 @@ void tree_remove(struct session *s, int domid, const char *uuid)
         remove_path(s, failed);
     }
     if (domid > 0) {
+        remove_errors(s);
         remove_path(s, home);
     }
     remove_path(s, vm);

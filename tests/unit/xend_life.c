@@ -471,6 +471,23 @@ static void test_destroyed_by_another(void **state)
     assert_clean();
 }
 
+/* Linux's backends write what went wrong beside their nodes; the last one's folders go with it. */
+static void test_errors_go(void **state)
+{
+    int domid = start("name='e'\nmemory=32\nvif=['']");
+
+    env_store_write("22 no", "/local/domain/0/error/backend/vif/%d/0/error", domid);
+    destroy("e");
+    assert_string_equal(env_perms("/local/domain/0/error"), "");
+    domid = start("name='e'\nmemory=32\nvif=['']");
+    env_store_write("22 no", "/local/domain/0/error/backend/vif/%d/0/error", domid);
+    env_store_write("5 other", "/local/domain/0/error/backend/vif/777/0/error");
+    destroy("e");
+    assert_string_equal(env_perms("/local/domain/0/error/backend/vif/%d", domid), "");
+    assert_string_equal(env_store("/local/domain/0/error/backend/vif/777/0/error"), "5 other");
+    assert_clean();
+}
+
 static unsigned open_files(void)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -562,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_stored),
         cmocka_unit_test(test_destroyed_by_another),
         cmocka_unit_test(test_dying),
+        cmocka_unit_test(test_errors_go),
         cmocka_unit_test(test_cycles),
     };
 
