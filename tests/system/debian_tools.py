@@ -53,7 +53,7 @@ def free_memory():
 
 @cases.add("Debian's xenstored and xenconsoled start, xl knows the machine")
 def start():
-    m = state["machine"] = lives.debian_machine(state["hypervisor"], memory=3072, dom0_mem="1536M",
+    m = state["machine"] = lives.debian_machine(state["hypervisor"], memory=3072, dom0_mem="1536M", icount=lives.ICOUNT,
                                                 hv_options=XEN_OPTIONS if state["hypervisor"] == "xen" else "",
                                                 log_file=os.environ.get("DEBIAN_LOG"))
     m.run(START, 120, check=True)

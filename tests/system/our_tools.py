@@ -72,7 +72,7 @@ def everything_given_back():
 
 @cases.add("Domain 0 starts our tools; xm knows the machine")
 def start():
-    m = state["machine"] = lives.our_machine(state["hypervisor"], memory=3072, dom0_mem="1536M",
+    m = state["machine"] = lives.our_machine(state["hypervisor"], memory=3072, dom0_mem="1536M", icount=lives.ICOUNT,
                                              hv_options="sched=credit" if state["hypervisor"] == "xen" else "",
                                              log_file=os.environ.get("OURS_LOG"))
     m.run("truncate -s 16M /root/a.img; truncate -s 8M /root/b.img", check=True)

@@ -104,7 +104,9 @@ class Machine:
         self.cpu = cpu.replace(",+x2apic", "") if icount else cpu
         # More vCPUs than processors, each in a thread of its own, spend their time waiting for one another; one
         # thread for all is then several times faster.
-        self.accel = accel or ("tcg,thread=multi" if vcpus <= (os.cpu_count() or 1) else "tcg,thread=single")
+        # -icount has only that.
+        single = icount or vcpus > (os.cpu_count() or 1)
+        self.accel = accel or ("tcg,thread=single" if single else "tcg,thread=multi")
         self.hv_options = hv_options
         self.linux_options = linux_options
         self.overlays = list(overlays)
