@@ -4,9 +4,10 @@ tools without the minutes that its systemd takes.
 The guest is the small image of dom0/image with an agent: it takes 10.9.0.2 (or what the kernel word agent= says) on
 its first card and runs, as a shell, what comes in on port 99. Domain 0 has xenbr0 with 10.9.0.1."""
 
+import lzma
 import os
 import shutil
-import subprocess
+import struct
 import tempfile
 import time
 
@@ -57,12 +58,25 @@ def guest_image(path, kernel="6.1"):
         shutil.rmtree(overlay)
 
 
+def unpacked_kernel(vmlinuz, path):
+    """The ELF file inside of a bzImage with an xz payload, as Debian's kernels are."""
+    with open(vmlinuz, "rb") as f:
+        data = f.read()
+    sectors = data[0x1f1] or 4
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    start = (sectors + 1) * 512 + offset
+    with open(path, "wb") as f:
+        f.write(lzma.LZMADecompressor().decompress(data[start:start + length]))
+
+
 def debian_machine(hypervisor, **options):
     """A small Domain 0 in which run() works inside Debian's userland, the disk dom0.raw, with Debian's own tools on
-    its path and nothing of ours. Returns it booted, with the guest's kernel, ramdisk and a bridge."""
+    its path and nothing of ours. Returns it booted, with the guest's kernel (vmlinuz, and unpacked: vmlinux), ramdisk
+    and a bridge."""
     m = Machine(hypervisor=hypervisor, tools=False,
                 disks=[(os.path.join(CACHE, "disks/dom0.raw"), "snapshot=on")], **options)
     shutil.copy(m.vmlinuz, os.path.join(m.share, "vmlinuz"))
+    unpacked_kernel(m.vmlinuz, os.path.join(m.share, "vmlinux"))
     guest_image(os.path.join(m.share, "guest.cpio"))
     m.boot(400)
     m.run(CHROOT, 120, check=True)

@@ -18,7 +18,7 @@ CONFIG = """name = "g1"
 kernel = "/mnt/host/vmlinuz"
 ramdisk = "/mnt/host/guest.cpio"
 extra = "console=hvc0"
-memory = 256
+memory = 192
 vcpus = 1
 maxvcpus = 2
 disk = ["file:/root/a.img,xvda,w"]
@@ -125,10 +125,10 @@ def change():
     assert re.search(r"^g1\s+\d+\s+1\s+1\s+\S+\s+\S+\s+1$", run("xm vcpu-list g1"), re.M), run("xm vcpu-list g1")
     run("xm vcpu-set g1 1")
     wait_vcpus(1)
-    run("xm mem-set g1 200")
-    lives.wait_for("a guest of 200 MiB", lambda: domains()["g1"]["memory"] <= 201)
-    run("xm mem-set g1 256")
-    lives.wait_for("a guest of 256 MiB", lambda: domains()["g1"]["memory"] >= 255)
+    run("xm mem-set g1 150")
+    lives.wait_for("a guest of 150 MiB", lambda: domains()["g1"]["memory"] <= 151)
+    run("xm mem-set g1 192")
+    lives.wait_for("a guest of 192 MiB", lambda: domains()["g1"]["memory"] >= 191)
     refused("xm mem-set g1 100000", "MiB")
     run("xm sched-credit -d g1 -w 512 -c 50")
     shares = {s["name"]: s for s in listing("xm sched-credit --json")}["g1"]
@@ -190,7 +190,7 @@ def wait(what, condition, seconds=300):
 
 node = {pair[0]: pair[1] for pair in x.node.info()}
 assert node["nr_cpus"] == 2 and node["total_memory"] > 3000, node
-config = ["vm", ["name", "g1"], ["memory", 256], ["vcpus", 2], ["on_crash", "destroy"],
+config = ["vm", ["name", "g1"], ["memory", 192], ["vcpus", 2], ["on_crash", "destroy"],
           ["image", ["linux", ["kernel", "/mnt/host/vmlinuz"], ["ramdisk", "/mnt/host/guest.cpio"],
                      ["args", "console=hvc0"]]],
           ["device", ["vbd", ["uname", "file:/root/a.img"], ["dev", "xvda"], ["mode", "w"]]],
@@ -222,9 +222,9 @@ assert field(info, "vcpu") is not None, info
 x.domain.sched_credit_set("g1", 300, 0)
 assert x.domain.sched_credit_get("g1")["weight"] == 300
 wait("a guest that listens to the store", lambda: "is up after" in open("/debian-log/guest-g1.log").read())
-x.domain.setMemoryTarget("g1", 200)
-wait("a guest of 200 MiB", lambda: field(x.domain("g1"), "memory") <= 201)
-x.domain.setMemoryTarget("g1", 256)
+x.domain.setMemoryTarget("g1", 150)
+wait("a guest of 150 MiB", lambda: field(x.domain("g1"), "memory") <= 151)
+x.domain.setMemoryTarget("g1", 192)
 x.vcpu.set("g1", 1)
 wait("one vCPU", lambda: field(x.domain("g1"), "online_vcpus") == 1)
 number = x.device.create("g1", ["vbd", ["uname", "file:/root/b.img"], ["dev", "xvdb"], ["mode", "r"]])
