@@ -78,6 +78,11 @@ const char *domain_name(const struct domain *d)
     return d->rec.cfg.name ? d->rec.cfg.name : "(unnamed)";
 }
 
+bool domains_wait(const struct timespec *until)
+{
+    return pthread_cond_timedwait(&idle, &lock, until) == 0;
+}
+
 int domain_begin(struct domain *d, const char *what, struct error *err)
 {
     struct timespec until;

@@ -19,6 +19,7 @@
 #include "xend/session.h"
 
 #include <stdbool.h>
+#include <time.h>
 
 struct domain {
     struct record rec;
@@ -41,6 +42,9 @@ struct domain {
 
 void domains_lock(void);
 void domains_unlock(void);
+/* Under the lock: sleep until an operation on some domain has ended, or the real time has come
+ * (false). */
+bool domains_wait(const struct timespec *until);
 
 /*
  * Find by number, name or UUID; also what only the hypervisor knows. The caller ends with

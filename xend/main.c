@@ -25,15 +25,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define STORE_WAIT_S 10
+#define STOP_WAIT_MS 10000
 
 static const char usage[] =
     "xend: the management daemon of Hospes\n"
@@ -92,14 +95,17 @@ static pid_t running_pid(void)
 static int stop_running(void)
 {
     pid_t pid = running_pid();
+    struct pollfd end = {.events = POLLIN};
 
     if (pid <= 0) {
         puts("xend is not running.");
         return 0;
     }
+    end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
     kill(pid, SIGTERM);
-    for (int i = 0; i < 100 && running_pid() == pid; i++) {
-        usleep(100000);
+    if (end.fd >= 0) {
+        poll(&end, 1, STOP_WAIT_MS);
+        close(end.fd);
     }
     return running_pid() == pid;
 }

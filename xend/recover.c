@@ -57,12 +57,27 @@ static bool lives(struct session *s, const struct domain *d)
            tree_is_of(s, d->rec.domid, d->rec.cfg.uuid);
 }
 
+#define STORE_TRIES    50
+#define STORE_PAUSE_US 200000
+
+/* The store may have been killed in the same moment as xend, and be on its way back. */
+static int patient_session(struct session **out, struct error *err)
+{
+    int rc = session_get(out, err);
+
+    for (int i = 0; rc != 0 && i < STORE_TRIES; i++) {
+        usleep(STORE_PAUSE_US);
+        rc = session_get(out, err);
+    }
+    return rc;
+}
+
 static void recover_worker(struct domain *d)
 {
     struct error err;
     auto_session s = NULL;
 
-    if (session_get(&s, &err) != 0 || domain_begin(d, "being recovered", &err) != 0) {
+    if (patient_session(&s, &err) != 0 || domain_begin(d, "being recovered", &err) != 0) {
         log_error("%s is not recovered: %s", domain_name(d), err.msg);
         domain_put(d);
         return;
@@ -209,21 +224,26 @@ static struct domain *next_to_start(int64_t order, const char *name)
 }
 
 /* What xend was building when it was killed is taken down first; then it is halted like others. */
-static void wait_for_recovery(void)
+static bool is_recovering(void)
 {
-    bool recovering = true;
-
-    for (int i = 0; recovering && i < RECOVERY_S * 10; i++) {
-        recovering = false;
-        domains_lock();
-        for (struct domain *d = domains_first(); d != NULL; d = d->next) {
-            recovering |= d->ending && d->rec.phase != PHASE_RUNNING && d->rec.cfg.autostart;
-        }
-        domains_unlock();
-        if (recovering) {
-            usleep(100000);
+    for (const struct domain *d = domains_first(); d != NULL; d = d->next) {
+        if (d->ending && d->rec.phase != PHASE_RUNNING && d->rec.cfg.autostart) {
+            return true;
         }
     }
+    return false;
+}
+
+static void wait_for_recovery(void)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RECOVERY_S;
+    domains_lock();
+    while (is_recovering() && domains_wait(&until)) {
+    }
+    domains_unlock();
 }
 
 void autostart(void)
