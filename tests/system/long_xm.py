@@ -55,7 +55,7 @@ def autostart():
     m = state["machine"]
     for name, order in (("first", 1), ("second", 2)):
         run("xm new " + lives.write(m, name, SMALL % (name, order)))
-    lives.wait_for("an unpacked kernel", lambda: m.run("ls /var/cache/hospes/kernels | grep -q .")[0] == 0)
+    lives.wait_for("an unpacked kernel", lambda: m.run("ls /var/cache/hospes/kernels | grep -q ^k-")[0] == 0)
     # As if the machine had been started anew: xend starts such domains once after each boot.
     run("kill $(pidof xend); sleep 2; rm -f /var/lib/xend/autostarted; xend --log /var/log/xend.log start")
     lives.wait_for("the start of both", lambda: m.run("xm list first second | grep -c '[rb]-----'")[1].strip() == "2", 120)
