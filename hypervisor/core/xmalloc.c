@@ -220,3 +220,24 @@ void xfree(void *p)
         free_xenheap_pages(s, 0);
     }
 }
+
+void xmalloc_dump(void)
+{
+    for (unsigned int i = 0; i < NR_CLASSES; i++) {
+        unsigned int slabs = 0, used = 0, room = 0, empty;
+        struct slab *s;
+
+        spin_lock(&xmalloc_lock);
+        if (classes[i].partial.next != NULL) {
+            list_for_each_entry (s, &classes[i].partial, link) {
+                slabs++;
+                used += s->in_use;
+                room += s->capacity;
+            }
+        }
+        empty = classes[i].nr_empty;
+        spin_unlock(&xmalloc_lock);
+        printk("  objects of %u bytes: %u slabs with room (%u empty), %u of %u objects in use\n",
+               class_size[i], slabs, empty, used, room);
+    }
+}

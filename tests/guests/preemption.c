@@ -3,7 +3,8 @@
  * is pinned and unpinned under a one-millisecond timer, by one vcpu and then by two at different
  * levels of the same tree, so that each finds what the other left half done. Proves that the guest
  * sees none of it: every pin and unpin succeeds, tables are tables in between, and all references
- * come back.
+ * come back. A tree that is no good is refused, and then nothing of it is held any more, also when
+ * undoing its validation was interrupted: its top is an ordinary frame at once.
  */
 #include "guest.h"
 
@@ -72,6 +73,38 @@ static void test_alone(void)
     tap_is(failed, 0, "a large tree is pinned and unpinned under a timer");
 }
 
+/* Is the frame nothing special? Asked by a copy of no bytes, not by an operation on page tables. */
+static bool is_ordinary(const void *p)
+{
+    struct gnttab_copy c = {.len = 0};
+
+    c.source.domid = c.dest.domid = DOMID_SELF;
+    c.source.u.gmfn = c.dest.u.gmfn = virt_to_mfn(p);
+    return hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy, &c, 1) == 0 &&
+           c.status == GNTST_okay;
+}
+
+static void test_refused(void)
+{
+    unsigned int failed = 0, held = 0;
+
+    failed += set_readonly(l4, false) != 0;
+    l4[511] = make_pte(0xffffff, TABLE_FLAGS); /* there is no such frame */
+    failed += set_readonly(l4, true) != 0;
+    for (unsigned int i = 0; i < 10 * ROUNDS; i++) {
+        failed += pin(l4, 4) == 0;
+        held += !is_ordinary(l4);
+    }
+    tap_is(failed, 0, "a tree with a bad entry is refused");
+    tap_is(held, 0, "and is not held any more");
+    (void)mmuext1(MMUEXT_TLB_FLUSH_LOCAL, 0, 0); /* what is held in spite of that is given back */
+    if (set_readonly(l4, false) != 0) {
+        tap_bail_out("the tree cannot be made good");
+    }
+    l4[511] = 0;
+    (void)set_readonly(l4, true);
+}
+
 static void other_vcpu(void)
 {
     while (!stop) {
@@ -113,6 +146,7 @@ void test_main(void)
     make_tree();
     timer_storm(0, true);
     test_alone();
+    test_refused();
     test_together();
     timer_storm(0, false);
     for (unsigned int i = 0; i < L1_TABLES; i++) {

@@ -53,6 +53,8 @@ void *alloc_xenheap_pages(unsigned int order, unsigned int memflags) __must_chec
 void free_xenheap_pages(void *va, unsigned int order);
 /* Small objects (core/xmalloc.c), zeroed. xmalloc_array checks for overflow. xfree takes NULL. */
 void *xzalloc_bytes(size_t size, size_t align) __must_check;
+/* Prints how full the slabs are; debug key m. */
+void xmalloc_dump(void);
 void xfree(void *p);
 #define xzalloc(type)          ((type *)xzalloc_bytes(sizeof(type), _Alignof(type)))
 #define xzalloc_array(type, n) ((type *)xzalloc_array_(sizeof(type), _Alignof(type), (n)))

@@ -8,6 +8,7 @@
 #include <hospes/arch.h>
 #include <hospes/domain.h>
 #include <hospes/errno.h>
+#include <hospes/guest_access.h>
 #include <hospes/page_inline.h>
 #include <arch/layout.h>
 #include <arch/pv_mm.h>
@@ -141,6 +142,17 @@ static __always_inline int pv_put_old_table(struct vcpu *v)
 /* Puts pg (a full reference; partial: one as pv_put_table leaves it) off to
  * pv_put_old_guest_table. */
 void pv_defer_put(struct page_info *pg, bool partial);
+/*
+ * The end of a batch of hypercall `op` (mmu_update, mmuext_op), with what it returns. What it put
+ * off is finished first, also when it failed: else the frame would be held, half done, until this
+ * vcpu's next batch. The continuation for that has no requests, and carries the result in the place
+ * of the foreign domain: pv_batch_is_over tells it.
+ */
+long pv_end_batch(unsigned int op, int rc);
+static inline bool pv_batch_is_over(XEN_GUEST_HANDLE(void) requests, unsigned int count)
+{
+    return unlikely(count == MMU_UPDATE_PREEMPTED) && guest_handle_is_null(requests);
+}
 /*
  * A table of d has been left half done, to be gone on with: has d begun to die? Then its pages may
  * have been given back already, and nobody would finish or undo this one: the caller does.

@@ -5,6 +5,7 @@
  * accessed and dirty bits at any time.
  */
 #include <hospes/arch.h>
+#include <hospes/hypercall.h>
 #include <hospes/lib.h>
 #include "mm.h"
 
@@ -38,6 +39,15 @@ int pv_put_old_guest_table(struct vcpu *v)
         v->arch.old_guest_table_partial = true;
     }
     return -ERESTART;
+}
+
+long pv_end_batch(unsigned int op, int rc)
+{
+    if (pv_put_old_table(current) == 0) {
+        return rc;
+    }
+    return (long)hypercall_create_continuation(op, "hihi", 0ul, MMU_UPDATE_PREEMPTED, 0ul,
+                                               (unsigned int)rc);
 }
 
 /* ---- writing ---- */

@@ -150,6 +150,9 @@ long do_mmu_update(XEN_GUEST_HANDLE(void) ureqs, unsigned int count, XEN_GUEST_H
         return (long)hypercall_create_continuation(__HYPERVISOR_mmu_update, "hihi", ureqs.p, count,
                                                    pdone.p, foreigndom);
     }
+    if (pv_batch_is_over(ureqs, count)) {
+        return (int)foreigndom;
+    }
     if (count & MMU_UPDATE_PREEMPTED) {
         count &= ~MMU_UPDATE_PREEMPTED;
         if (!guest_handle_is_null(h_done) && copy_from_guest(&done, h_done, 1)) {
@@ -173,7 +176,7 @@ long do_mmu_update(XEN_GUEST_HANDLE(void) ureqs, unsigned int count, XEN_GUEST_H
             __HYPERVISOR_mmu_update, "hihi", (char *)ureqs.p + now * sizeof(struct mmu_update),
             (count - now) | MMU_UPDATE_PREEMPTED, pdone.p, foreigndom);
     }
-    return rc;
+    return likely(rc == 0) ? 0 : pv_end_batch(__HYPERVISOR_mmu_update, rc);
 }
 
 /* ---- by virtual address ---- */

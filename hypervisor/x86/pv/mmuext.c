@@ -327,6 +327,9 @@ long do_mmuext_op(XEN_GUEST_HANDLE(void) uops, unsigned int count, XEN_GUEST_HAN
         return (long)hypercall_create_continuation(__HYPERVISOR_mmuext_op, "hihi", uops.p, count,
                                                    pdone.p, foreigndom);
     }
+    if (pv_batch_is_over(uops, count)) {
+        return (int)foreigndom;
+    }
     if (count & MMU_UPDATE_PREEMPTED) {
         count &= ~MMU_UPDATE_PREEMPTED;
         if (!guest_handle_is_null(h_done) && copy_from_guest(&done, h_done, 1)) {
@@ -355,5 +358,5 @@ long do_mmuext_op(XEN_GUEST_HANDLE(void) uops, unsigned int count, XEN_GUEST_HAN
             __HYPERVISOR_mmuext_op, "hihi", (char *)uops.p + now * sizeof(struct mmuext_op),
             (count - now) | MMU_UPDATE_PREEMPTED, pdone.p, foreigndom);
     }
-    return rc;
+    return likely(rc == 0) ? 0 : pv_end_batch(__HYPERVISOR_mmuext_op, rc);
 }
