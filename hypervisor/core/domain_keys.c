@@ -51,6 +51,7 @@ static void dump_domains(char key)
         if (d->is_dying) {
             print_last_pages(d);
         }
+        process_pending_softirqs();
     }
 }
 
@@ -60,7 +61,32 @@ static void dump_events(char key)
 
     for_each_domain (d) {
         evtchn_dump(d);
+        process_pending_softirqs();
     }
+}
+
+static void dump_grants(char key)
+{
+    struct domain *d;
+
+    for_each_domain (d) {
+        grant_table_dump(d);
+        process_pending_softirqs();
+    }
+}
+
+#define STOP_LIMIT MILLISECS(10)
+
+/* Waits for a paused vcpu to stop, but not for ever: it may be waiting, in the hypervisor, for the
+ * one that runs here. */
+static bool stops(const struct vcpu *v)
+{
+    s_time_t limit = NOW() + STOP_LIMIT;
+
+    while (READ_ONCE(v->sched.is_running) && NOW() < limit) {
+        cpu_relax();
+    }
+    return !READ_ONCE(v->sched.is_running);
 }
 
 static void dump_dom0(char key)
@@ -71,13 +97,18 @@ static void dump_dom0(char key)
         return;
     }
     for_each_vcpu (hardware_domain, v) {
-        if (v != current) {
-            vcpu_pause(v);
+        if (v == current) {
+            arch_vcpu_dump(v);
+            continue;
         }
-        arch_vcpu_dump(v);
-        if (v != current) {
-            vcpu_unpause(v);
+        vcpu_pause_nosync(v);
+        if (stops(v)) {
+            arch_vcpu_dump(v);
+        } else {
+            printk("%pv is busy in the hypervisor\n", v);
         }
+        vcpu_unpause(v);
+        process_pending_softirqs();
     }
 }
 
@@ -86,12 +117,14 @@ static void dump_memory(char key)
     printk("Memory: %lu KiB in all, %lu KiB free (%lu KiB not cleared), %lu KiB claimed\n",
            (unsigned long)heap_total_pages() * 4, (unsigned long)heap_free_pages() * 4,
            (unsigned long)heap_dirty_pages() * 4, (unsigned long)heap_outstanding_pages() * 4);
+    xmalloc_dump();
 }
 
 void domain_keys_init(void)
 {
     keyhandler_register('q', dump_domains, "domains and vcpus");
     keyhandler_register('e', dump_events, "event channels");
+    keyhandler_register('g', dump_grants, "grants in use");
     keyhandler_register('0', dump_dom0, "registers of Domain 0");
     keyhandler_register('m', dump_memory, "memory");
 }

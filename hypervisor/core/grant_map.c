@@ -166,7 +166,8 @@ void grant_map(struct gnttab_map_grant_ref *op)
 /* ---- unmapping ---- */
 
 /* Takes the parts `want` (GNTMAP_host_map, _device_map) out of a mapping: the caller alone ends
- * them. The handle stays in use until every part that is being ended has been. */
+ * them. The handle, and with it the granter, stays until every part that is being ended has been;
+ * who got no part at all has nothing that keeps either. */
 static bool claim(struct grant_table *lgt, uint32_t handle, unsigned int want,
                   struct maptrack *claimed)
 {
@@ -198,7 +199,7 @@ static bool unclaim(struct grant_table *lgt, uint32_t handle, unsigned int claim
     m = maptrack_entry(lgt, handle);
     m->flags &= (uint16_t) ~(parts << ENDING_SHIFT);
     m->flags |= (uint16_t)(failed ? parts : 0);
-    if (parts == 0 || (m->flags & (MAPPED | ENDING)) != 0) {
+    if ((m->flags & (MAPPED | ENDING)) != 0) {
         return false;
     }
     handle_put_locked(lgt, handle);
@@ -258,6 +259,9 @@ int grant_unmap(struct grant_unmap *u)
     u->nr_uses = 0;
     if (!claim(lgt, u->handle, want, &m)) {
         return GNTST_bad_handle;
+    }
+    if (!(m.flags & MAPPED)) {
+        return GNTST_okay; /* nothing was asked for that the mapping has */
     }
     rd = domain_by_id(m.domid); /* kept by the mapping's reference */
     rc = end_parts(u, rd, &m);

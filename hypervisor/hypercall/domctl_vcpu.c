@@ -13,6 +13,9 @@ int domctl_set_vcpu_context(struct domctl_call *c)
     if (guest_handle_is_null(in->ctxt)) {
         return vcpu_reset(v);
     }
+    if (c->d->is_dying != DOMDYING_ALIVE) { /* nobody would give back the tables any more */
+        return -EINVAL;
+    }
     domain_pause(c->d);
     rc = arch_initialise_vcpu(v, guest_handle_cast(in->ctxt, void));
     domain_unpause(c->d);

@@ -74,18 +74,24 @@ int sysctl_scheduler(struct sysctl_call *c)
     return sched_adjust_global(&c->op->u.scheduler_op);
 }
 
+/* Preemptible between two keys: the caller's structure then says what is left of the list. */
 int sysctl_debug_keys(struct sysctl_call *c)
 {
-    const struct xen_sysctl_debug_keys *in = &c->op->u.debug_keys;
-    XEN_GUEST_HANDLE(char) keys = guest_handle_from_addr(guest_handle_addr(in->keys), char);
+    struct xen_sysctl_debug_keys *in = &c->op->u.debug_keys;
 
-    for (uint32_t i = 0; i < in->nr_keys; i++) {
+    while (in->nr_keys != 0) {
+        XEN_GUEST_HANDLE(char) keys = guest_handle_from_addr(guest_handle_addr(in->keys), char);
         char key;
 
-        if (copy_from_guest_offset(&key, keys, i, 1)) {
+        if (copy_from_guest(&key, keys, 1)) {
             return -EFAULT;
         }
         keyhandler_run(key);
+        guest_handle_add(in->keys, 1);
+        in->nr_keys--;
+        if (in->nr_keys != 0 && hypercall_preempt_check()) {
+            return copy_to_guest(c->user, c->op, 1) ? -EFAULT : -ERESTART;
+        }
     }
     return 0;
 }

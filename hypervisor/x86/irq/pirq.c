@@ -3,6 +3,10 @@
  * to event channels by core/event_bind.c, ended by PHYSDEVOP_eoi.
  *
  * Locks: pci_lock (functions, MSI set-up) > table->lock > desc->lock.
+ *
+ * A table, once made, stays until no reference to its domain is left: Domain 0 maps and unmaps for
+ * others, also while these die. Nothing is mapped for a domain that dies: is_dying is looked at
+ * under the table's lock, so that the release, which comes later, finds all there is.
  */
 #include <hospes/arch.h>
 #include <hospes/domain.h>
@@ -38,7 +42,8 @@ struct pirq_table *pirq_table(struct domain *d)
     return t;
 }
 
-int pirq_of_irq(const struct pirq_table *t, unsigned int irq)
+/* The pirq mapped to irq, or -ENOENT. t->lock is held. */
+static int pirq_of_irq(const struct pirq_table *t, unsigned int irq)
 {
     for (unsigned int p = 0; p < MAX_PIRQS; p++) {
         if (t->pirq[p].irq == irq && t->pirq[p].mapped) {
@@ -197,7 +202,7 @@ static void unbind(struct pirq_table *t, struct domain *d, unsigned int pirq)
 
 void arch_pirq_unbind(struct domain *d, unsigned int pirq)
 {
-    struct pirq_table *t = d->arch.pirqs;
+    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE);
 
     if (!t || pirq >= MAX_PIRQS) {
         return;
@@ -211,7 +216,7 @@ void arch_pirq_unbind(struct domain *d, unsigned int pirq)
 
 void arch_pirq_set_affinity(struct domain *d, unsigned int pirq, const struct vcpu *v)
 {
-    struct pirq_table *t = d->arch.pirqs;
+    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE);
     struct irq_desc *desc;
     unsigned long flags;
 
@@ -231,7 +236,7 @@ void arch_pirq_set_affinity(struct domain *d, unsigned int pirq, const struct vc
 
 int pirq_eoi(struct domain *d, unsigned int pirq)
 {
-    struct pirq_table *t = d->arch.pirqs;
+    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE);
     struct irq_desc *desc;
     struct irq_guest *g;
     unsigned long flags;
@@ -274,7 +279,7 @@ void arch_pirq_unmasked(struct domain *d, unsigned int pirq)
 
 bool pirq_is_shared(struct domain *d, unsigned int pirq)
 {
-    struct pirq_table *t = d->arch.pirqs;
+    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE);
     bool shared = false;
 
     if (t && pirq < MAX_PIRQS) {
@@ -321,11 +326,14 @@ int pirq_reserve(struct domain *d, int type)
     return pirq;
 }
 
-/* pirq < 0: any. Already mapped like that: the same again. t->lock is held. */
-static int map(struct pirq_table *t, unsigned int irq, int pirq, int type)
+/* pirq < 0: any. Already mapped like that: the same again. d's table is locked. */
+static int map(struct domain *d, struct pirq_table *t, unsigned int irq, int pirq, int type)
 {
     int now = pirq_of_irq(t, irq);
 
+    if (READ_ONCE(d->is_dying) != DOMDYING_ALIVE) {
+        return -EINVAL;
+    }
     if (now >= 0) {
         return pirq < 0 || pirq == now ? now : -EEXIST;
     }
@@ -357,7 +365,7 @@ int pirq_map_gsi(struct domain *d, int gsi, int *pirq)
         return -EINVAL;
     }
     spin_lock(&t->lock);
-    rc = map(t, (unsigned int)gsi, *pirq, MAP_PIRQ_TYPE_GSI);
+    rc = map(d, t, (unsigned int)gsi, *pirq, MAP_PIRQ_TYPE_GSI);
     spin_unlock(&t->lock);
     if (rc < 0) {
         return rc;
@@ -382,7 +390,7 @@ int pirq_map_msi(struct domain *d, const struct msi_request *r, int *pirq)
     rc = msi_setup((unsigned int)irq, r);
     if (rc == 0) {
         spin_lock(&t->lock);
-        rc = map(t, (unsigned int)irq, *pirq, MAP_PIRQ_TYPE_MSI);
+        rc = map(d, t, (unsigned int)irq, *pirq, MAP_PIRQ_TYPE_MSI);
         spin_unlock(&t->lock);
         if (rc < 0) {
             msi_teardown((unsigned int)irq);
@@ -399,12 +407,13 @@ int pirq_map_msi(struct domain *d, const struct msi_request *r, int *pirq)
 
 int pirq_unmap(struct domain *d, int pirq)
 {
-    struct pirq_table *t = d->arch.pirqs;
+    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE);
     unsigned int irq;
 
     if (!t || pirq < 0 || (unsigned int)pirq >= MAX_PIRQS) {
         return -EINVAL;
     }
+    pirq = (int)array_index_nospec((unsigned int)pirq, MAX_PIRQS);
     spin_lock(&pci_lock);
     spin_lock(&t->lock);
     if (!t->pirq[pirq].mapped) {
@@ -430,7 +439,8 @@ int pirq_unmap(struct domain *d, int pirq)
 
 void pirq_domain_release(struct domain *d)
 {
-    struct pirq_table *t = d->arch.pirqs;
+    struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE);
+    struct page_info *pg;
 
     if (!t) {
         return;
@@ -438,16 +448,18 @@ void pirq_domain_release(struct domain *d)
     for (int p = 0; p < (int)MAX_PIRQS; p++) {
         (void)!pirq_unmap(d, p);
     }
-    if (t->eoi_page) {
-        t->eoi_map = NULL;
-        put_page_and_type(t->eoi_page);
-        t->eoi_page = NULL;
+    spin_lock(&t->lock);
+    t->eoi_map = NULL;
+    pg = t->eoi_page;
+    t->eoi_page = NULL;
+    spin_unlock(&t->lock);
+    if (pg) {
+        put_page_and_type(pg);
     }
-    d->arch.pirqs = NULL;
-    xfree(t);
 }
 
-unsigned int pirq_nr_gsis(void)
+void pirq_domain_free(struct domain *d)
 {
-    return nr_gsis;
+    xfree(d->arch.pirqs);
+    d->arch.pirqs = NULL;
 }

@@ -50,11 +50,12 @@ void arch_domain_destroy(struct domain *d)
     if (d->is_idle || d->is_xen) {
         return;
     }
-    pirq_domain_release(d);
+    pirq_domain_free(d);
     pv_forget_domain(d);
     pv_perdomain_destroy(d);
     policy_destroy(d->arch.cpu_policy);
     d->arch.cpu_policy = NULL;
+    domain_set_e820(d, NULL, 0);
 }
 
 /* Each step finds nothing left to do when it is called again. */

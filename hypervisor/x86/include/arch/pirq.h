@@ -7,6 +7,7 @@
 
 /* Unbinds and unmaps all of a dying domain that does not run any more; may be called again. */
 void pirq_domain_release(struct domain *d);
-unsigned int pirq_nr_gsis(void);
+/* The table's memory, when no reference to the domain is left. */
+void pirq_domain_free(struct domain *d);
 
 #endif
