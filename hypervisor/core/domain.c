@@ -275,6 +275,7 @@ static struct domain *xen_domain(domid_t id, unsigned int max_vcpus)
         panic("No memory for the hypervisor's own domains");
     }
     d->is_xen = true;
+    spin_lock_init(&d->evtchn.lock, RANK_EVTCHN_DOMAIN); /* it has no events, but vcpus */
     list_init(&d->list);
     return d;
 }

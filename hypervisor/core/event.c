@@ -61,7 +61,7 @@ static int take_port(struct domain *d, struct evtchn *e)
 int evtchn_alloc_port(struct domain *d, evtchn_port_t port, struct evtchn **out)
 {
     struct domain_events *de = &d->evtchn;
-    unsigned int limit = min(de->max_ports, abi_max_ports(d));
+    unsigned int limit = min(de->max_ports, abi_max_ports(d)), linked = 0;
     bool any = port == 0;
 
     ASSERT(spin_is_locked(&de->lock));
@@ -84,8 +84,11 @@ int evtchn_alloc_port(struct domain *d, evtchn_port_t port, struct evtchn **out)
         }
         *out = evtchn_from_port(d, port);
         rc = take_port(d, *out);
+        if (rc != 0 && linked == 0 && (*out)->state == ECS_FREE) {
+            linked = port; /* until the guest takes it off its queue: the next search begins here */
+        }
         if (rc == 0 && any) {
-            de->first_free = port + 1;
+            de->first_free = linked != 0 ? linked : port + 1;
         }
         if (rc == 0 || !any) {
             return rc;
@@ -372,8 +375,8 @@ void send_guest_pirq(struct domain *d, unsigned int pirq)
 
 /* ---- who gets the global virqs ---- */
 
-static struct domain
-    *virq_handlers[NR_VIRQS_MAX]; /* NULL: Domain 0; referenced, under domlist_lock */
+/* NULL: Domain 0. Each holds a reference; changed one at a time (RANK_DOMCTL). */
+static struct domain *virq_handlers[NR_VIRQS_MAX];
 
 void send_global_virq(unsigned int virq)
 {
@@ -391,9 +394,13 @@ int set_global_virq_handler(struct domain *d, unsigned int virq)
 {
     struct domain *old;
 
-    if (virq >= NR_VIRQS_MAX || !virq_is_global(virq) || !get_domain(d)) {
+    /* Who dies has given back what it handles already, or is just doing it: one domctl at a time.
+     */
+    if (virq >= NR_VIRQS_MAX || !virq_is_global(virq) || d->is_dying != DOMDYING_ALIVE ||
+        !get_domain(d)) {
         return -EINVAL;
     }
+    virq = (unsigned int)array_index_nospec(virq, NR_VIRQS_MAX);
     old = swap_virq_handler(virq, d);
     if (old) {
         put_domain(old);

@@ -25,18 +25,27 @@ bool vcpu_has_info(const struct vcpu *v)
 
 static int vcpu_init(struct vcpu *v)
 {
-    int rc = evtchn_init_vcpu(v);
+    int rc = sched_init_vcpu(v);
 
-    if (rc != 0) {
-        return rc;
-    }
-    rc = sched_init_vcpu(v);
     if (rc != 0) {
         return rc;
     }
     rc = arch_vcpu_create(v);
     if (rc != 0) {
         sched_destroy_vcpu(v);
+    }
+    return rc;
+}
+
+/* From here on it is found by its number. */
+static int vcpu_publish(struct domain *d, struct vcpu *v)
+{
+    int rc;
+
+    LOCKED(&d->evtchn.lock);
+    rc = evtchn_init_vcpu(v);
+    if (rc == 0) {
+        __atomic_store_n(&d->vcpu[v->vcpu_id], v, __ATOMIC_RELEASE);
     }
     return rc;
 }
@@ -64,7 +73,11 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
         xfree(v);
         return rc;
     }
-    __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
+    rc = vcpu_publish(d, v);
+    if (rc != 0) {
+        vcpu_destroy(v);
+        return rc;
+    }
     *out = v;
     return 0;
 }
@@ -114,8 +127,7 @@ int map_vcpu_info(struct vcpu *v, uint64_t gfn_nr, unsigned int offset)
     int rc;
 
     /* Not across pages, and fit for atomic accesses. */
-    if (offset > PAGE_SIZE - sizeof(struct vcpu_info) ||
-        offset % _Alignof(struct vcpu_info) != 0) {
+    if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info) != 0) {
         return -ENXIO;
     }
     if (!mfn_is_none(v->vcpu_info_mfn)) {

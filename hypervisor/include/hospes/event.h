@@ -98,6 +98,7 @@ int evtchn_init(struct domain *d) __must_check;
 int evtchn_destroy(struct domain *d) __must_check;
 /* The memory, when no reference to the domain is left. */
 void evtchn_free(struct domain *d);
+/* Of a vcpu that nobody can find yet; the domain's event lock is held. -ENOMEM. */
 int evtchn_init_vcpu(struct vcpu *v) __must_check;
 /* EVTCHNOP_reset: closes the guest's ports and goes back to the two-level ABI. -EINVAL (not
  * paused), -EBUSY (another is in progress), -EAGAIN, -ERESTART (call again with resuming). */
@@ -156,6 +157,7 @@ void send_guest_global_virq(struct domain *d, unsigned int virq);
 /* A global virq to the domain that handles it: Domain 0, or who XEN_DOMCTL_set_virq_handler named.
  */
 void send_global_virq(unsigned int virq);
+/* Under the domctl lock. -EINVAL: not a global virq, or d is dying. */
 int set_global_virq_handler(struct domain *d, unsigned int virq) __must_check;
 void send_guest_pirq(struct domain *d, unsigned int pirq);
 /* By the hypervisor's own end of a port. */
