@@ -54,6 +54,16 @@ void console_force_unlock(void)
     WRITE_ONCE(forced, true);
 }
 
+/* No lock: devices are only ever added. */
+void console_sync(void)
+{
+    for (struct console_device *dev = devices; dev != NULL; dev = dev->next) {
+        if (dev->sync != NULL) {
+            dev->sync();
+        }
+    }
+}
+
 bool console_at_line_start(void)
 {
     return !mid_line;

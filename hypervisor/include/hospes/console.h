@@ -12,6 +12,8 @@ struct console_device {
     const char *name;                             /* "com1", "vga" */
     void (*write)(const char *s, size_t n);       /* may wait for the device; any context */
     void (*write_panic)(const char *s, size_t n); /* takes no lock */
+    void (*sync)(void); /* NULL, or: returns when all is out, and from now on write waits; any
+                         * context, whoever holds whatever */
     struct console_device *next;
 };
 void console_add_device(struct console_device *dev);
@@ -35,6 +37,8 @@ struct domain_console {
 };
 /* Output of a guest (console_io): goes to the devices and not to the ring unless Domain 0's. */
 void console_write_guest(struct domain *d, const char *s, size_t n);
+/* The machine is about to end: all that was written is out when this returns. */
+void console_sync(void);
 /* From now on nothing may block: locks are ignored. */
 void console_force_unlock(void);
 /* noreboot on the command line: after a crash the machine stays as it is. */

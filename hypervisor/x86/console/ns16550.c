@@ -1,9 +1,12 @@
 /*
- * The serial port: 8250 to 16550A at I/O ports, polled for output, by interrupt (or a timer until
- * there is one) for input. Options: com1=BAUD[/CLOCK][,DPS[,PORT[,IRQ]]], as Xen's.
+ * The serial port: 8250 to 16550A at I/O ports, by interrupt (input without one: by a timer).
+ * Options: com1=BAUD[/CLOCK][,DPS[,PORT[,IRQ]]], as Xen's.
  *
- * Output waits for room in the transmitter, at most some 10 ms for a byte: a port that is not there
- * must not stop the machine. Source: National Semiconductor PC16550D data sheet.
+ * Output goes into a ring, which the interrupt of an empty transmitter drains. Until the first such
+ * interrupt has come, with sync_console, in a panic and before the machine is switched off, output
+ * waits for the line; so does what finds the ring full: nothing is lost. A wait is at most some
+ * 10 ms for a byte: a port that is not there must not stop the machine. Source: National
+ * Semiconductor PC16550D data sheet.
  */
 #include <hospes/console.h>
 #include <hospes/errno.h>
@@ -19,6 +22,8 @@
 enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UART_SCR };
 #define UART_IIR       UART_FCR
 #define IER_RX         0x01
+#define IER_TX         0x02 /* the transmitter is empty */
+#define IIR_NONE       0x01 /* no interrupt is pending */
 #define FCR_ENABLE     0x01
 #define FCR_CLEAR      0x06
 #define FCR_TRIGGER_14 0xc0
@@ -27,8 +32,13 @@ enum { UART_DATA, UART_IER, UART_FCR, UART_LCR, UART_MCR, UART_LSR, UART_MSR, UA
 #define MCR_OUT2       0x08 /* lets the interrupt through */
 #define LSR_DATA       0x01
 #define LSR_THRE       0x20
+#define LSR_TEMT       0x40 /* and nothing is on its way */
 #define UART_CLOCK     1843200u
 #define FIFO_SIZE      16u
+#define TX_RING        16384u /* a power of two */
+
+static bool opt_sync;
+bool_param(sync_console, "sync_console", opt_sync, "output waits for the serial line");
 
 struct uart {
     struct console_device dev;
@@ -36,8 +46,13 @@ struct uart {
     uint8_t irq, lcr;
     uint32_t baud, clock;
     bool configured, present, dead;
-    spinlock_t lock;
+    spinlock_t lock; /* registers, ring */
     struct timer poll;
+    bool background;     /* output goes into the ring */
+    bool ended;          /* ... and never will again */
+    bool tx_irq;         /* the transmitter's interrupt is on */
+    uint32_t put, taken; /* indices into the ring, counting for ever */
+    char ring[TX_RING];
 };
 
 static struct uart uarts[2] = {
@@ -141,13 +156,102 @@ static void put_bytes(struct uart *u, const char *s, size_t n)
     }
 }
 
+/* In a panic another CPU may have left the indices anyhow. */
+static bool ring_empty(const struct uart *u)
+{
+    return u->put == u->taken || u->put - u->taken > TX_RING;
+}
+
+/* The transmitter is empty: as much as goes into it. */
+static void feed(struct uart *u)
+{
+    for (unsigned int n = 0; n < FIFO_SIZE && !ring_empty(u); n++) {
+        outb(u->port + UART_DATA, (uint8_t)u->ring[u->taken++ % TX_RING]);
+    }
+}
+
+static void drain(struct uart *u)
+{
+    while (!ring_empty(u)) {
+        if (u->dead || !wait_room(u)) {
+            u->taken = u->put;
+            return;
+        }
+        feed(u);
+    }
+}
+
+static void queue_byte(struct uart *u, char c)
+{
+    if (u->put - u->taken >= TX_RING) {
+        if (!wait_room(u)) {
+            u->taken = u->put;
+        }
+        feed(u);
+    }
+    u->ring[u->put++ % TX_RING] = c;
+}
+
+static void queue_bytes(struct uart *u, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n && !u->dead; i++) {
+        if (s[i] == '\n') {
+            queue_byte(u, '\r');
+        }
+        queue_byte(u, s[i]);
+    }
+    if (u->tx_irq) {
+        return; /* which goes on with it */
+    }
+    if (inb(u->port + UART_LSR) & LSR_THRE) {
+        feed(u);
+    }
+    if (!ring_empty(u)) {
+        u->tx_irq = true;
+        outb(u->port + UART_IER, IER_RX | IER_TX);
+    }
+}
+
 static void uart_write(struct uart *u, const char *s, size_t n)
 {
     unsigned long flags;
 
     spin_lock_irqsave(&u->lock, flags);
-    put_bytes(u, s, n);
+    if (u->background) {
+        queue_bytes(u, s, n);
+    } else {
+        put_bytes(u, s, n);
+    }
     spin_unlock_irqrestore(&u->lock, flags);
+}
+
+static void uart_write_panic(struct uart *u, const char *s, size_t n)
+{
+    drain(u);
+    put_bytes(u, s, n);
+}
+
+/* The lock may be held by a CPU that has been stopped: it is not waited for for ever. */
+static void uart_sync(struct uart *u)
+{
+    unsigned long flags = local_irq_save();
+    bool locked = false;
+
+    for (unsigned int i = 0; i < 1000000 && !locked; i++) {
+        locked = spin_trylock(&u->lock);
+        cpu_relax();
+    }
+    u->background = false;
+    u->ended = true;
+    outb(u->port + UART_IER, 0);
+    drain(u);
+    for (unsigned int i = 0; i < 20000 && !(inb(u->port + UART_LSR) & LSR_TEMT); i++) {
+        cpu_relax();
+    }
+    if (locked) {
+        spin_unlock(&u->lock);
+    }
+    local_irq_restore(flags);
 }
 
 static void com1_write(const char *s, size_t n)
@@ -160,11 +264,19 @@ static void com2_write(const char *s, size_t n)
 }
 static void com1_write_panic(const char *s, size_t n)
 {
-    put_bytes(&uarts[0], s, n);
+    uart_write_panic(&uarts[0], s, n);
 }
 static void com2_write_panic(const char *s, size_t n)
 {
-    put_bytes(&uarts[1], s, n);
+    uart_write_panic(&uarts[1], s, n);
+}
+static void com1_sync(void)
+{
+    uart_sync(&uarts[0]);
+}
+static void com2_sync(void)
+{
+    uart_sync(&uarts[1]);
 }
 
 static void __init uart_setup(struct uart *u)
@@ -192,8 +304,10 @@ void __init ns16550_init_early(void)
 {
     uarts[0].dev.write = com1_write;
     uarts[0].dev.write_panic = com1_write_panic;
+    uarts[0].dev.sync = com1_sync;
     uarts[1].dev.write = com2_write;
     uarts[1].dev.write_panic = com2_write_panic;
+    uarts[1].dev.sync = com2_sync;
     for (unsigned int i = 0; i < ARRAY_SIZE(uarts); i++) {
         if (uarts[i].configured) {
             uart_setup(&uarts[i]);
@@ -222,12 +336,32 @@ static void receive(struct uart *u)
     }
 }
 
+/* The first interrupt of the transmitter shows that there are any. */
+static void transmit(struct uart *u)
+{
+    unsigned long flags;
+
+    spin_lock_irqsave(&u->lock, flags);
+    if (u->tx_irq && (inb(u->port + UART_LSR) & LSR_THRE)) {
+        u->background = !u->ended;
+        feed(u);
+        if (ring_empty(u)) {
+            u->tx_irq = false;
+            outb(u->port + UART_IER, u->ended ? 0 : IER_RX);
+        }
+    }
+    spin_unlock_irqrestore(&u->lock, flags);
+}
+
+/* The line is edge-triggered: no more comes until everything has been seen. */
 static void uart_interrupt(void *data)
 {
     struct uart *u = data;
 
-    receive(u);
-    (void)inb(u->port + UART_IIR);
+    for (unsigned int i = 0; i < 64 && !(inb(u->port + UART_IIR) & IIR_NONE); i++) {
+        receive(u);
+        transmit(u);
+    }
 }
 
 static void uart_poll(void *data)
@@ -247,7 +381,8 @@ void __init ns16550_init_irq(void)
             continue;
         }
         if (u->irq != 0 && irq_request_isa(u->irq, u->dev.name, uart_interrupt, u) == 0) {
-            outb(u->port + UART_IER, IER_RX);
+            u->tx_irq = !opt_sync;
+            outb(u->port + UART_IER, IER_RX | (opt_sync ? 0 : IER_TX));
         } else {
             timer_init(&u->poll, uart_poll, u, 0);
             timer_set(&u->poll, NOW() + MILLISECS(20));

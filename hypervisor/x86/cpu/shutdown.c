@@ -24,6 +24,7 @@ string_param(reboot, "reboot", opt_reboot, "first way to try: acpi, pci, kbd, tr
 void machine_halt(void)
 {
     local_irq_disable();
+    console_sync();
     smp_stop_others();
     for (;;) {
         __asm__ volatile("cli; hlt");
@@ -72,6 +73,7 @@ void machine_restart(unsigned int delay_ms)
     unsigned int first = 0;
 
     local_irq_disable();
+    console_sync();
     smp_stop_others();
     for (unsigned int ms = 0; ms < delay_ms; ms++) {
         udelay(1000);
@@ -92,6 +94,7 @@ void machine_restart(unsigned int delay_ms)
 void machine_power_off(void)
 {
     local_irq_disable();
+    console_sync();
     smp_stop_others();
     acpi_power_off();
     printk(LOG_ERR "The firmware did not switch the machine off; halted.\n");
