@@ -81,18 +81,7 @@ void domain_exception_notify(void)
 /* In a softirq, because whoever shuts a domain down may hold any lock. */
 static void tell_toolstack(void)
 {
-    struct domain *d;
-    bool suspended = false;
-
-    for_each_domain (d) {
-        if (__atomic_exchange_n(&d->suspend_notify, false, __ATOMIC_ACQ_REL)) {
-            (void)evtchn_notify_from_xen(d, d->suspend_evtchn);
-            suspended = true;
-        }
-    }
-    if (!suspended) {
-        send_global_virq(VIRQ_DOM_EXC);
-    }
+    send_global_virq(VIRQ_DOM_EXC);
 }
 
 /* shutdown_lock held. Complete when the last vcpu has stopped. */
@@ -109,9 +98,6 @@ static void finish_shutdown(struct domain *d)
         }
     }
     d->is_shut_down = true;
-    if (d->shutdown_code == SHUTDOWN_suspend && d->suspend_evtchn != 0) {
-        WRITE_ONCE(d->suspend_notify, true);
-    }
     domain_exception_notify();
 }
 

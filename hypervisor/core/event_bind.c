@@ -60,21 +60,6 @@ int evtchn_alloc_unbound(struct evtchn_alloc_unbound *op)
     return alloc_and_bind(d, ECS_UNBOUND, 0, resolve_self(op->remote_dom), &op->port);
 }
 
-int evtchn_alloc_xen_channel(struct vcpu *v, domid_t remote, evtchn_consumer_t consumer,
-                             evtchn_port_t *out)
-{
-    struct domain *d = v->domain;
-    int rc;
-
-    LOCKED(&d->evtchn.lock);
-    rc = alloc_and_bind(d, ECS_UNBOUND, v->vcpu_id, remote, out);
-    if (!rc) { /* nobody can have bound to it: that takes our lock */
-        evtchn_from_port(d, *out)->xen_consumer = consumer;
-        d->evtchn.xen_ports++;
-    }
-    return rc;
-}
-
 /* Both domains' event locks are held. */
 static int bind_interdomain_locked(struct domain *ld, struct domain *rd,
                                    struct evtchn_bind_interdomain *op)
@@ -224,8 +209,8 @@ int evtchn_bind_vcpu(evtchn_port_t port, unsigned int vcpu_id)
     LOCKED(&d->evtchn.lock);
     spin_lock_irqsave(&e->lock, flags);
     is_pirq = e->state == ECS_PIRQ;
-    if (e->xen_consumer || !(e->state == ECS_UNBOUND || e->state == ECS_INTERDOMAIN || is_pirq ||
-                             (e->state == ECS_VIRQ && virq_is_global(e->u.virq)))) {
+    if (!(e->state == ECS_UNBOUND || e->state == ECS_INTERDOMAIN || is_pirq ||
+          (e->state == ECS_VIRQ && virq_is_global(e->u.virq)))) {
         rc = -EINVAL;
     } else {
         pirq = is_pirq ? e->u.pirq : 0;
@@ -252,9 +237,6 @@ int evtchn_status(struct evtchn_status *op)
         return -EINVAL;
     }
     LOCKED(&d->evtchn.lock);
-    if (e->xen_consumer) {
-        return -EACCES;
-    }
     switch ((enum evtchn_state)e->state) {
     case ECS_FREE:
     case ECS_RESERVED:
@@ -339,7 +321,7 @@ static struct domain *lock_both_ends(struct domain *d, const struct evtchn *e)
     }
 }
 
-int evtchn_close(struct domain *d, evtchn_port_t port, bool by_guest)
+int evtchn_close(struct domain *d, evtchn_port_t port)
 {
     struct evtchn *e = evtchn_from_port(d, port);
     struct domain *rd;
@@ -349,7 +331,7 @@ int evtchn_close(struct domain *d, evtchn_port_t port, bool by_guest)
         return -EINVAL;
     }
     rd = lock_both_ends(d, e);
-    if (e->state <= ECS_RESERVED || (e->xen_consumer && by_guest)) {
+    if (e->state <= ECS_RESERVED) {
         rc = -EINVAL;
     } else if (e->state == ECS_INTERDOMAIN) {
         close_interdomain(d, e);

@@ -71,8 +71,6 @@ struct grant_table {
 
 /* ---- grant_table.c; gt->lock held ---- */
 unsigned int grant_nr_entries(const struct grant_table *gt);
-/* The table with at least nr frames: 0, -ENOMEM, -EINVAL (over the limit). */
-int grant_grow(struct grant_table *gt, unsigned int nr) __must_check;
 static inline grant_entry_v1_t *grant_v1(const struct grant_table *gt, grant_ref_t ref)
 {
     return (grant_entry_v1_t *)gt->shared[ref / V1_PER_FRAME] + ref % V1_PER_FRAME;

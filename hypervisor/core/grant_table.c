@@ -96,8 +96,9 @@ static int grow_status(struct grant_table *gt, unsigned int nr_frames)
     return 0;
 }
 
-/* What was made before memory ran out stays: it is counted, and serves the next attempt. */
-int grant_grow(struct grant_table *gt, unsigned int nr)
+/* The table with at least nr frames: 0, -ENOMEM, -EINVAL (over the limit); gt->lock held. What was
+ * made before memory ran out stays: it is counted, and serves the next attempt. */
+static int grant_grow(struct grant_table *gt, unsigned int nr)
 {
     if (nr > gt->max_frames) {
         return -EINVAL;

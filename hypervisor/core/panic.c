@@ -1,5 +1,5 @@
 /*
- * The end: panic, BUG, and the warnings that stop short of it. All consoles are written without
+ * The end: panic and BUG. All consoles are written without
  * locks from here on. Read <hospes/lib.h> first.
  */
 #include <hospes/arch.h>
@@ -56,10 +56,4 @@ void panic(const char *fmt, ...)
 void bug(const char *file, int line, const char *what)
 {
     panic(LOG_ERR "BUG at %s:%d: %s", file, line, what);
-}
-
-void warn(const char *file, int line, const char *what)
-{
-    printk(LOG_WARNING "Warning at %s:%d: %s\n", file, line, what);
-    arch_dump_execution_state();
 }

@@ -173,20 +173,3 @@ bool rangeset_is_empty(struct rangeset *r)
 
     return list_empty(&r->ranges);
 }
-
-void rangeset_print(struct rangeset *r)
-{
-    struct range *x;
-
-    spin_lock(&r->lock);
-    printk("    %s {", r->name);
-    list_for_each_entry (x, &r->ranges, link) {
-        if (x->first == x->last) {
-            printk(" %lx", (unsigned long)x->first);
-        } else {
-            printk(" %lx-%lx", (unsigned long)x->first, (unsigned long)x->last);
-        }
-    }
-    printk(" }\n");
-    spin_unlock(&r->lock);
-}

@@ -87,7 +87,7 @@ static __noinline long do_rare_op(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
     case EVTCHNOP_init_control:
         return INOUT(evtchn_init_control, evtchn_fifo_init_control(&op));
     case EVTCHNOP_close:
-        return IN(evtchn_close, evtchn_close(d, op.port, true));
+        return IN(evtchn_close, evtchn_close(d, op.port));
     case EVTCHNOP_bind_vcpu:
         return IN(evtchn_bind_vcpu, evtchn_bind_vcpu(op.port, op.vcpu));
     case EVTCHNOP_unmask:

@@ -151,18 +151,6 @@ char *strchr(const char *s, int c)
     return unconst(s);
 }
 
-char *strstr(const char *s, const char *find)
-{
-    size_t n = strlen(find);
-
-    for (; strncmp(s, find, n) != 0; s++) {
-        if (*s == '\0') {
-            return NULL;
-        }
-    }
-    return unconst(s);
-}
-
 #endif
 
 size_t strlcpy(char *dst, const char *src, size_t size)

@@ -10,7 +10,7 @@ ended with its plan ("1..N" and as many results), or powers the machine off, the
     timeout=S       seconds (default 120)                   args=WORDS     the kernel's command line, + for a space
     hv=OPTIONS      for the hypervisor, + for a space       on=xen         run on Debian's Xen instead
 
-A hypervisor that crashes or hangs is a bail-out, which counts as a failure.
+A hypervisor that crashes or hangs is a bail-out, which counts as a failure; so is a kernel that crashes.
 """
 
 import os
@@ -25,6 +25,8 @@ from vm import Failure, Machine, TREE, slowness  # noqa: E402
 
 # What the hypervisor prints when it dies: its own panic, or Xen's.
 PANIC = re.compile(r"panic|Fatal trap|FATAL TRAP|Assertion .* failed|BUG at", re.I)
+# ... and when it has given up our kernel, whose results do not come any more.
+CRASH = re.compile(r"Domain 0 crashed")
 
 
 class Guest(Machine):
@@ -63,6 +65,9 @@ def run(machine, timeout):
         if finished(machine.log):
             machine.wait(2)     # a power-off or a late panic may follow
             return "the hypervisor died" if PANIC.search(machine.log) else None
+        if CRASH.search(machine.log):
+            machine.wait(1)
+            return "Domain 0 crashed"
         if time.time() >= deadline:
             return "not finished after %d s" % timeout
 

@@ -109,8 +109,6 @@ struct domain {
     spinlock_t shutdown_lock;
     bool is_shutting_down, is_shut_down;
     int shutdown_code;                   /* SHUTDOWN_*; -1 none */
-    evtchn_port_t suspend_evtchn;        /* told of a suspension instead of VIRQ_DOM_EXC; 0: none */
-    bool suspend_notify;                 /* that is to be done */
     unsigned int pause_count;            /* atomic */
     unsigned int controller_pause_count; /* by domctl */
     spinlock_t watchdog_lock;

@@ -1,6 +1,7 @@
 /*
  * Event channels: ports between domains, to virtual interrupts, to other vcpus, to physical
- * interrupts. The life of ports is core/event_bind.c, sending core/event.c; how a pending port
+ * interrupts. The life of ports is core/event.c and
+ * core/event_bind.c, sending core/event_send.c; how a pending port
  * reaches the guest is one of two ABIs behind struct evtchn_ops: two-level bitmaps
  * (core/event_2l.c) or FIFO queues (core/event_fifo.c).
  *
@@ -25,8 +26,6 @@ enum evtchn_state {
     ECS_IPI,
 };
 
-typedef void (*evtchn_consumer_t)(struct vcpu *v, evtchn_port_t port);
-
 struct evtchn {
     spinlock_t lock;
     evtchn_port_t port;
@@ -44,7 +43,6 @@ struct evtchn {
         uint32_t pirq;
         uint32_t virq;
     } u;
-    evtchn_consumer_t xen_consumer; /* set: this end is the hypervisor's, not the guest's */
 };
 
 /* All with the port's lock held (set_pending: or its peer's) and interrupts off. */
@@ -76,7 +74,6 @@ struct domain_events {
     unsigned int max_ports;    /* limit set at creation */
     unsigned int first_free;   /* no free port is below this */
     unsigned int active_ports; /* not ECS_FREE */
-    unsigned int xen_ports;    /* of these, with a xen_consumer */
     unsigned int reset_next;   /* a reset in progress goes on here; 0: none */
     const struct evtchn_ops *ops;
     struct evtchn_fifo_domain *fifo; /* NULL: two-level */
@@ -138,8 +135,7 @@ int evtchn_bind_ipi(struct evtchn_bind_ipi *op) __must_check;
 int evtchn_bind_pirq(struct evtchn_bind_pirq *op) __must_check;
 int evtchn_bind_vcpu(evtchn_port_t port, unsigned int vcpu_id) __must_check;
 int evtchn_status(struct evtchn_status *op) __must_check;
-/* by_guest: the hypervisor's own ends are refused. */
-int evtchn_close(struct domain *d, evtchn_port_t port, bool by_guest);
+int evtchn_close(struct domain *d, evtchn_port_t port);
 /* Interrupts are on. */
 int evtchn_send(struct domain *d, evtchn_port_t port) __must_check;
 int evtchn_unmask(struct domain *d, evtchn_port_t port) __must_check;
@@ -159,13 +155,9 @@ void send_guest_global_virq(struct domain *d, unsigned int virq);
 void send_global_virq(unsigned int virq);
 /* Under the domctl lock. -EINVAL: not a global virq, or d is dying. */
 int set_global_virq_handler(struct domain *d, unsigned int virq) __must_check;
+/* d is dying: what it handles is Domain 0's again. */
+void forget_virq_handler(struct domain *d);
 void send_guest_pirq(struct domain *d, unsigned int pirq);
-/* By the hypervisor's own end of a port. */
-void evtchn_notify_from_xen(struct domain *d, evtchn_port_t port);
-/* Allocates a port of v's domain, for remote to bind to, whose near end is the hypervisor itself.
- */
-int evtchn_alloc_xen_channel(struct vcpu *v, domid_t remote, evtchn_consumer_t consumer,
-                             evtchn_port_t *out) __must_check;
 /* Sets the upcall pending on v and kicks it. */
 void vcpu_mark_events_pending(struct vcpu *v);
 /* Is there something the guest must be told of (pending and not masked)? */

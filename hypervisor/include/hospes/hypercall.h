@@ -48,8 +48,6 @@ static inline bool hypercall_preempt_check(void)
  * long. Inside a multicall the entry is rewritten. Implemented by the architecture.
  */
 unsigned long hypercall_create_continuation(unsigned int op, const char *fmt, ...);
-/* Takes it back (the caller found that it can finish after all). */
-void hypercall_cancel_continuation(void);
 
 /* The dispatch table (hypercall/dispatch.c). */
 #define NR_HYPERCALLS 64u

@@ -15,7 +15,6 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
-char *strstr(const char *s, const char *find);
 
 /* Copies at most size-1 bytes and always ends dst; returns strlen(src). */
 size_t strlcpy(char *dst, const char *src, size_t size);
@@ -87,17 +86,6 @@ void bug(const char *file, int line, const char *what) __noreturn __cold;
     } while (0)
 #endif
 #define ASSERT_UNREACHABLE() ASSERT(!"reachable")
-/* Prints file and line with a trace, and goes on. */
-void warn(const char *file, int line, const char *what) __cold;
-#define WARN_ON(c)                        \
-    ({                                    \
-        bool c_ = !!(c);                  \
-        if (unlikely(c_)) {               \
-            warn(__FILE__, __LINE__, #c); \
-        }                                 \
-        c_;                               \
-    })
-
 /* In-place heap sort; cmp as for qsort. */
 void sort(void *base, size_t n, size_t size, int (*cmp)(const void *, const void *));
 

@@ -13,6 +13,5 @@ int rangeset_remove(struct rangeset *r, uint64_t first, uint64_t last) __must_ch
 bool rangeset_contains(struct rangeset *r, uint64_t first, uint64_t last); /* all of it */
 bool rangeset_overlaps(struct rangeset *r, uint64_t first, uint64_t last); /* any of it */
 bool rangeset_is_empty(struct rangeset *r);
-void rangeset_print(struct rangeset *r);
 
 #endif

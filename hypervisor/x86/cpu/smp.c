@@ -55,7 +55,7 @@ void send_ipi_mask(cpumask_t mask, uint8_t vector)
     }
 }
 
-void send_ipi_nmi(unsigned int cpu)
+static void send_ipi_nmi(unsigned int cpu)
 {
     apic_icr_write(cpu_to_apic_id[cpu], APIC_DM_NMI | APIC_ICR_ASSERT);
 }

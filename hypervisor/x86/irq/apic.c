@@ -52,7 +52,7 @@ void apic_icr_write(uint32_t apic_id, uint32_t command)
     local_irq_restore(flags);
 }
 
-uint32_t apic_current_id(void)
+static uint32_t apic_current_id(void)
 {
     uint32_t id = apic_read(APIC_ID);
 
@@ -122,10 +122,3 @@ uint32_t cpu_apicid(unsigned int cpu)
     return cpu_to_apic_id[cpu];
 }
 
-void apic_disable_cpu(void)
-{
-    apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED);
-    apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, APIC_LVT_MASKED);
-    apic_write(APIC_LVT_ERROR, APIC_LVT_MASKED);
-}

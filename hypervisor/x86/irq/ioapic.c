@@ -130,7 +130,7 @@ static void __init apply_overrides(void)
     }
 }
 
-unsigned int isa_irq_to_gsi(unsigned int irq)
+static unsigned int isa_irq_to_gsi(unsigned int irq)
 {
     for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
         if (acpi.override[i].irq == irq) {

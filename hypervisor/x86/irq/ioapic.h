@@ -7,6 +7,5 @@
 /* PHYSDEVOP_apic_read, _write: -EINVAL when there is no such I/O APIC or register. */
 int ioapic_guest_read(uint64_t address, uint32_t reg, uint32_t *v) __must_check;
 int ioapic_guest_write(uint64_t address, uint32_t reg, uint32_t v) __must_check;
-unsigned int isa_irq_to_gsi(unsigned int irq);
 
 #endif

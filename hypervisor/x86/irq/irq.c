@@ -25,13 +25,7 @@ unsigned int nr_irqs, nr_gsis;
 static spinlock_t vector_lock = SPINLOCK_INIT(RANK_IOAPIC);
 /* irq + 1 behind each vector of this CPU; 0: none. */
 static DEFINE_PER_CPU(uint16_t[256], vector_irq);
-static DEFINE_PER_CPU(unsigned int, irq_depth);
 static uint64_t spurious;
-
-bool in_irq(void)
-{
-    return this_cpu(irq_depth) != 0;
-}
 
 /* ---- vectors ---- */
 
@@ -277,7 +271,6 @@ void do_irq(struct cpu_user_regs *regs)
     unsigned int vector = regs->entry_vector & 0xff;
     unsigned int irq;
 
-    this_cpu(irq_depth)++;
     if (vector >= FIRST_HYPERVISOR_VECTOR) {
         hypervisor_vector(vector);
     } else {
@@ -288,7 +281,6 @@ void do_irq(struct cpu_user_regs *regs)
             spurious_interrupt(vector);
         }
     }
-    this_cpu(irq_depth)--;
 }
 
 /* ---- the hypervisor's own ---- */

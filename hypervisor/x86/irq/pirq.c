@@ -22,7 +22,7 @@
 spinlock_t pci_lock = SPINLOCK_INIT(RANK_RANGESET);
 
 /* The domain's table, made when it is first needed; NULL: no memory. */
-struct pirq_table *pirq_table(struct domain *d)
+static struct pirq_table *pirq_table(struct domain *d)
 {
     struct pirq_table *t = __atomic_load_n(&d->arch.pirqs, __ATOMIC_ACQUIRE), *none = NULL;
 

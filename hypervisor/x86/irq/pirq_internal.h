@@ -20,7 +20,6 @@ struct pirq_table {
 };
 extern spinlock_t pci_lock;
 
-struct pirq_table *pirq_table(struct domain *d);
 int pirq_set_eoi_map(struct domain *d, gfn_t g, bool auto_unmask) __must_check;
 int pirq_eoi(struct domain *d, unsigned int pirq) __must_check;
 bool pirq_is_shared(struct domain *d, unsigned int pirq);

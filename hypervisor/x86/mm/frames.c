@@ -40,16 +40,6 @@ uint64_t get_gpfn_from_mfn(mfn_t m)
     return frame_backed(m) ? READ_ONCE(((const uint64_t *)RW_M2P_START)[m.v]) : INVALID_M2P_ENTRY;
 }
 
-bool is_ram_range(mfn_t first, uint64_t n)
-{
-    for (uint64_t i = 0; i < n; i++) {
-        if (!mfn_valid(mfn_add(first, i))) {
-            return false;
-        }
-    }
-    return true;
-}
-
 unsigned int arch_phys_bits(void)
 {
     return boot_cpu.phys_bits;

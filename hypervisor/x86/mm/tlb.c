@@ -14,7 +14,6 @@
 #include <arch/mm.h>
 #include <arch/msr.h>
 
-bool tlb_foreign_mappers;
 uint64_t tlb_clock __aligned(64) = 1;
 DEFINE_PER_CPU(uint64_t, tlb_flush_time);
 
@@ -175,16 +174,17 @@ void tlb_flush_since(cpumask_t mask, uint32_t stamp)
 }
 
 /*
- * Who may still translate to the frame: its owner, and Domain 0, which maps the frames of others
- * (or anybody, once another domain has done so).
- * (Grant mappings are flushed where they are unmapped.)
+ * Who may still translate to the frame: its owner, and Domain 0, which maps the frames of others.
+ * Any other domain that had it mapped, by a grant or because a manager put it into its tables, was
+ * flushed before its entry let go of the frame (pv_put_data_page, grant_unmap_finish); and as a
+ * mapped frame is referenced, its owner was the same then as when it was mapped.
  */
 void arch_flush_before_reuse(struct page_info *pg)
 {
     struct domain *d = domain_by_id(page_owner_id(pg));
     cpumask_t mask = hardware_domain ? hardware_domain->arch.pv.dirty_cpus : CPUMASK_NONE;
 
-    if (tlb_foreign_mappers || !d) {
+    if (!d) {
         mask = cpu_online_map;
     } else {
         mask = cpumask_or(mask, d->arch.pv.dirty_cpus);

@@ -84,33 +84,6 @@ static size_t mapped_pages(const void *va)
     return n;
 }
 
-void *vmap_frames(const mfn_t *frames, size_t n, pte_t flags)
-{
-    void *va = vmap_reserve(n);
-
-    for (size_t i = 0; va && i < n; i++) {
-        if (map_hyp_page((unsigned long)va + i * PAGE_SIZE, frames[i], flags) != 0) {
-            unmap_hyp_pages((unsigned long)va, i);
-            vmap_release(va, n);
-            va = NULL;
-        }
-    }
-    return va;
-}
-
-void vunmap(void *va)
-{
-    size_t n;
-
-    if (!va) {
-        return;
-    }
-    va = (void *)((unsigned long)va & PAGE_MASK);
-    n = mapped_pages(va);
-    unmap_hyp_pages((unsigned long)va, n);
-    vmap_release(va, n);
-}
-
 void *ioremap_flags(paddr_t pa, size_t bytes, pte_t flags)
 {
     unsigned long offset = pa.v & (PAGE_SIZE - 1);
@@ -134,7 +107,15 @@ void *ioremap(paddr_t pa, size_t bytes)
 
 void iounmap(void *va)
 {
-    vunmap(va);
+    size_t n;
+
+    if (!va) {
+        return;
+    }
+    va = (void *)((unsigned long)va & PAGE_MASK);
+    n = mapped_pages(va);
+    unmap_hyp_pages((unsigned long)va, n);
+    vmap_release(va, n);
 }
 
 /* Chains the pages through their first word (nobody uses them any more), unmaps all with one flush

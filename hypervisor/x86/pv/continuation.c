@@ -45,8 +45,3 @@ unsigned long hypercall_create_continuation(unsigned int op, const char *fmt, ..
     }
     return op; /* becomes rax */
 }
-
-void hypercall_cancel_continuation(void)
-{
-    current->hcall_preempted = false;
-}

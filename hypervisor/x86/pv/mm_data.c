@@ -126,16 +126,12 @@ bool pv_may_map(const struct domain *caller, const struct domain *target)
     return caller == target || is_privileged_for(caller, target);
 }
 
-/* A reference to a frame of pg_owner, who is not `owner`, or of a domain that pg_owner may map
+/* A reference to a frame of pg_owner, who has not the table, or of a domain that pg_owner may map
  * (device models). */
-static __noinline bool get_page_for(struct page_info *pg, struct domain *owner,
-                                    struct domain *pg_owner)
+static __noinline bool get_page_for(struct page_info *pg, struct domain *pg_owner)
 {
     struct domain *real;
 
-    if (owner != hardware_domain) {
-        tlb_foreign_mappers = true;
-    }
     if (get_page(pg, pg_owner)) {
         return true;
     }
@@ -161,7 +157,7 @@ int pv_get_data_page_slow(pte_t *e, struct domain *owner, struct domain *pg_owne
         return get_device_page(e, owner, pg_owner);
     }
     pg = mfn_to_page(m);
-    if (!(pg_owner == owner ? get_page(pg, owner) : get_page_for(pg, owner, pg_owner))) {
+    if (!(pg_owner == owner ? get_page(pg, owner) : get_page_for(pg, pg_owner))) {
         return -EBUSY;
     }
     if ((*e & PTE_CACHE) && (pg->count_info & PGC_XEN_HEAP)) {

@@ -26,7 +26,7 @@ struct platform_timer platform_timer;
 static uint64_t tsc_hz;
 static bool tsc_synchronised = true;
 
-uint64_t scale_delta(uint64_t delta, const struct time_scale *scale)
+static uint64_t scale_delta(uint64_t delta, const struct time_scale *scale)
 {
     delta = scale->shift < 0 ? delta >> -scale->shift : delta << scale->shift;
     return (uint64_t)(((unsigned __int128)delta * scale->mul_frac) >> 32);

@@ -53,8 +53,5 @@ static inline void apic_eoi(void)
 }
 void apic_init(void);     /* boot CPU */
 void apic_init_cpu(void); /* the calling CPU's */
-uint32_t apic_current_id(void);
-/* Offline: no more interrupts come to this CPU. */
-void apic_disable_cpu(void);
 
 #endif

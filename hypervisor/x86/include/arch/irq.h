@@ -25,12 +25,9 @@
 struct cpu_user_regs;
 /* From the entry stubs, interrupts off, regs->entry_vector says which. */
 void do_irq(struct cpu_user_regs *regs);
-/* Number of the interrupt being handled on this CPU (0: none). */
-bool in_irq(void);
 
 /* To the CPUs of mask; the sender itself only if it is in it. Any context. */
 void send_ipi_mask(cpumask_t mask, uint8_t vector);
-void send_ipi_nmi(unsigned int cpu);
 /* Handler of TLB_FLUSH_VECTOR, interrupts off; provided by x86/mm. */
 void tlb_flush_interrupt(void);
 

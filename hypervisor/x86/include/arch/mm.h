@@ -26,9 +26,6 @@ paddr_t hyp_va_to_pa(const void *va);
 /* n address-space pages of the vmap area, a guard page behind them; NULL: no space. */
 void *vmap_reserve(size_t pages) __must_check;
 void vmap_release(void *va, size_t pages);
-/* Maps n given frames contiguously; NULL: no memory. vunmap does not free the frames. */
-void *vmap_frames(const mfn_t *frames, size_t n, pte_t flags) __must_check;
-void vunmap(void *va);
 /* ioremap with the cache attributes given (PTE_HYP_RW: write-back). */
 void *ioremap_flags(paddr_t pa, size_t bytes, pte_t flags) __must_check;
 
@@ -56,8 +53,6 @@ static __always_inline void load_cr3_irqs_off(paddr_t cr3)
 }
 /* The same whatever the interrupts. */
 void load_cr3(paddr_t cr3);
-/* Some domain but Domain 0 has mapped frames of others by their numbers. */
-extern bool tlb_foreign_mappers;
 /* One page on the CPUs of mask. */
 void tlb_flush_page_mask(cpumask_t mask, unsigned long va);
 /* All CPUs, with the hypervisor's own global translations. */
@@ -65,8 +60,6 @@ void hyp_tlb_flush_all(void);
 /* Writes back and invalidates the caches of the CPUs. */
 void cache_flush_mask(cpumask_t mask);
 
-/* True when every frame of [first, first+n) is RAM that the hypervisor manages. */
-bool is_ram_range(mfn_t first, uint64_t n);
 /* Boot: the page_info of the 65536 frames around this one exist from now on. */
 void frame_chunk_backed(uint64_t mfn);
 

@@ -20,7 +20,6 @@ static inline uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
             : "cc");
     return quotient;
 }
-uint64_t scale_delta(uint64_t delta, const struct time_scale *scale);
 /* For a clock of that many Hz. */
 void set_time_scale(struct time_scale *scale, uint64_t hz);
 
