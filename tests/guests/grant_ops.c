@@ -191,6 +191,14 @@ static int unmap_ref(grant_handle_t h)
     return gnttab(GNTTABOP_unmap_grant_ref, &op) != 0 ? -1000 : op.status;
 }
 
+/* Without the address of the page table entry. */
+static int unmap_nothing(grant_handle_t h, uint64_t dev_bus_addr)
+{
+    struct gnttab_unmap_grant_ref op = {.dev_bus_addr = dev_bus_addr, .handle = h};
+
+    return gnttab(GNTTABOP_unmap_grant_ref, &op) != 0 ? -1000 : op.status;
+}
+
 /* Ours lead to theirs: 20 to frames[1] read-write, 21 to frames[2] read-only. */
 static void test_transitive(void)
 {
@@ -277,6 +285,9 @@ static void test_cache(void)
     tap_is(flush(frames[1], 0, 8, clean), -EINVAL, "not another's that is not in use");
     tap_is(map_ref(SECOND_DOMAIN, 20, GNTMAP_host_map, &h), GNTST_okay, "a grant is mapped");
     tap_is(flush(frames[1], 0, 4096, clean), 0, "now its frame is flushed");
+    tap_is(unmap_nothing(h, 0), GNTST_okay, "to end no part of the mapping is fine");
+    tap_is(unmap_nothing(h, frames[1] << 12), GNTST_okay, "also a part that it has not");
+    tap_is(flush(frames[1], 0, 4096, clean), 0, "and ends nothing");
     tap_is(unmap_ref(h), GNTST_okay, "and unmapped");
     tap_is(flush(frames[1], 0, 4096, clean), -EINVAL, "and no more");
     tap_is(gnttab(GNTTABOP_map_grant_ref | 1u << 12, data), -EINVAL,

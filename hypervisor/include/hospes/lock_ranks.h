@@ -16,6 +16,7 @@ enum lock_rank {
     RANK_GRANT_MAPTRACK, /* a domain's maptrack free list */
     RANK_EVTCHN_DOMAIN,  /* port allocation and state of a domain (pairs: both ends) */
     RANK_PAGE_ALLOC,     /* (d->page_lock) a domain's page lists and counts */
+    RANK_PCI,            /* PCI functions, the set-up of their messages */
     RANK_RANGESET,       /* I/O port, memory and IRQ permissions of a domain */
     RANK_PIRQ,           /* physical IRQ binding of a domain */
     RANK_IRQ_DESC,       /* (i) one IRQ descriptor */

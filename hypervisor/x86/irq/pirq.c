@@ -19,7 +19,7 @@
 #include "msi.h"
 #include "pirq_internal.h"
 
-spinlock_t pci_lock = SPINLOCK_INIT(RANK_RANGESET);
+spinlock_t pci_lock = SPINLOCK_INIT(RANK_PCI);
 
 /* The domain's table, made when it is first needed; NULL: no memory. */
 static struct pirq_table *pirq_table(struct domain *d)
