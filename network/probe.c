@@ -206,7 +206,7 @@ char *probe_describe(const struct probe *p)
     char *line = NULL;
 
     if (p->count == 0 && p->name[0] == '\0') {
-        return xstrdup("there is no default route, so nothing can be asked");
+        return xstrdup("every step must have worked, as there is no gateway to ask");
     }
     if (p->count == 0) {
         return p->alive
