@@ -101,7 +101,7 @@ def frames():
 
 @cases.add("an ssh session into Domain 0 is open")
 def boot():
-    Lab.work = tempfile.mkdtemp(prefix="test-networks-")
+    Lab.work = tempfile.mkdtemp(prefix="networks-nat-")
     overlay = Lab.work + "/overlay"
     os.mkdir(overlay)
     sessions.ssh_overlay(overlay, Lab.work)
