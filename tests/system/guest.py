@@ -9,6 +9,7 @@ ended with its plan ("1..N" and as many results), or powers the machine off, the
     vcpus=N         CPUs of the machine (default 2)         memory=MIB     of the machine (default 512)
     timeout=S       seconds (default 120)                   args=WORDS     the kernel's command line, + for a space
     hv=OPTIONS      for the hypervisor, + for a space       on=xen         run on Debian's Xen instead
+    cpu=MODEL       QEMU's name of the processor (default: an AMD EPYC)
 
 A hypervisor that crashes or hangs is a bail-out, which counts as a failure; so is a kernel that crashes.
 """
@@ -76,7 +77,8 @@ def main():
     elf, *words = sys.argv[1].split(":")
     options = dict(word.split("=", 1) for word in words)
     arguments = options.get("args", "").replace("+", " ")
-    machine = Guest(os.path.abspath(os.path.join(TREE, elf)), arguments,
+    processor = {"cpu": options["cpu"]} if "cpu" in options else {}
+    machine = Guest(os.path.abspath(os.path.join(TREE, elf)), arguments, **processor,
                     hypervisor=options.get("on", "hospes"), vcpus=int(options.get("vcpus", 2)),
                     memory=int(options.get("memory", 512)), hv_options=options.get("hv", "").replace("+", " "))
     with machine:

@@ -12,3 +12,8 @@ $(B)/tests/unit/decode: tests/unit/decode.c hypervisor/x86/pv/decode.c
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) $(HV_TEST_FLAGS) -o $@ $< -lcmocka
 UNIT_TESTS += $(B)/tests/unit/decode
+
+$(B)/tests/unit/xpti_fill: tests/unit/xpti_fill.c hypervisor/x86/pv/xpti_fill.h
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) $(HV_TEST_FLAGS) -Ihypervisor/x86/include -o $@ $< -lcmocka
+UNIT_TESTS += $(B)/tests/unit/xpti_fill

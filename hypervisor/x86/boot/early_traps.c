@@ -10,7 +10,7 @@
 #include <arch/msr.h>
 #include "early_traps.h"
 
-struct idt_entry idt_table[256] __aligned(16);
+struct idt_entry idt_table[256] __section(".data.page_aligned") __aligned(PAGE_SIZE);
 
 /* On the ABI's cpu_user_regs, whose order the stubs push in. */
 void early_trap(struct cpu_user_regs *regs);

@@ -24,6 +24,7 @@
 #include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/time.h>
+#include <arch/xpti.h>
 #include "../cpu/dump.h"
 #include "early_traps.h"
 #include "memory_map.h"
@@ -176,6 +177,9 @@ void __init start_kernel(uint32_t magic, uint32_t info)
     alternatives_apply();
     cpu_features_enable(0);
     memory_init();
+    if (xpti_init_cpu(0) != 0) {
+        panic("No memory for the boot CPU's page tables");
+    }
     cpu_init_tables(0);
     trap_init();
     cpu_init_syscall(0);

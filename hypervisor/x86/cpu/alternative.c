@@ -3,6 +3,7 @@
 #include <arch/alternative.h>
 #include <arch/cpufeature.h>
 #include <arch/spec_ctrl.h>
+#include <arch/xpti.h>
 
 struct alternative {
     int32_t site; /* relative to its own address */
@@ -29,6 +30,8 @@ static bool __init holds(unsigned int cond)
         return spec_ctrl_thunk == THUNK_JMP;
     case ALT_BRANCH_HARDEN:
         return spec_ctrl_flags & SPEC_BRANCH_HARDEN;
+    case ALT_XPTI:
+        return xpti_on;
     default:
         panic("No condition %u for alternative code", cond);
     }

@@ -9,6 +9,7 @@
 #include <arch/desc.h>
 #include <arch/layout.h>
 #include <arch/msr.h>
+#include <arch/xpti.h>
 
 DEFINE_PER_CPU(struct seg_desc *, gdt_page);
 DEFINE_PER_CPU(struct tss, init_tss);
@@ -48,8 +49,9 @@ static void fill_gdt_page(struct seg_desc *page, unsigned int cpu)
     entry(page, SEL_PER_CPU)->raw = 0x0000f30000000000ul | cpu;
 }
 
-static void fill_tss(struct tss *t, unsigned long stack)
+static void fill_tss(struct tss *t, unsigned int cpu)
 {
+    unsigned long stack = cpu_stack[cpu];
     struct cpu_info *info = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 
     memset(t, 0, sizeof(*t));
@@ -57,6 +59,14 @@ static void fill_tss(struct tss *t, unsigned long stack)
     t->rsp0 = (unsigned long)&info->guest_cpu_user_regs.es;
     for (unsigned int ist = IST_NMI; ist <= IST_DB; ist++) {
         t->ist[ist - 1] = stack + ist * PAGE_SIZE;
+    }
+    if (xpti_on) { /* not the stacks themselves are mapped where the entry is from */
+        struct xpti_area *a = xpti_area(cpu);
+
+        t->rsp0 = (unsigned long)(a + 1);
+        for (unsigned int ist = IST_NMI; ist <= IST_DB; ist++) {
+            t->ist[ist - 1] = (unsigned long)&a->ist[ist];
+        }
     }
     t->rsp1 = t->rsp2 = 0x8600111111111111ul; /* never used; not canonical */
     t->iomap_base = 0x8000;                   /* none: ports are emulated */
@@ -84,8 +94,9 @@ static void fill_idt(void)
     static const uint8_t ist_of[32] = {[2] = IST_NMI, [18] = IST_MCE, [8] = IST_DF, [1] = IST_DB};
 
     for (unsigned int v = 0; v < 256; v++) {
-        const void *fn =
-            v < 32 ? (const void *)exception_entry[v] : irq_entry_stubs + (v - 32) * IRQ_STUB_SIZE;
+        const char *irqs = xpti_on ? xpti_irq_stubs : irq_entry_stubs;
+        const void *fn = v < 32 ? (const void *)(xpti_on ? xpti_exception_entry : exception_entry)[v]
+                                : irqs + (v - 32) * IRQ_STUB_SIZE;
 
         if (fn) {
             set_intr_gate(v, fn, v < 32 ? ist_of[v] : 0, 0);
@@ -98,6 +109,7 @@ static void fill_idt(void)
 void cpu_init_tables(unsigned int cpu)
 {
     struct seg_desc *page = per_cpu(gdt_page, cpu);
+    struct tss *tss = xpti_on ? &xpti_area(cpu)->tss : &per_cpu(init_tss, cpu);
     struct desc_ptr gdtr, idtr = {.limit = sizeof(idt_table) - 1, .base = (uint64_t)idt_table};
 
     if (cpu == 0) {
@@ -106,8 +118,8 @@ void cpu_init_tables(unsigned int cpu)
         fill_idt();
     }
     fill_gdt_page(page, cpu);
-    fill_tss(&per_cpu(init_tss, cpu), cpu_stack[cpu]);
-    set_system_descriptor(page, SEL_TSS, (uint64_t)&per_cpu(init_tss, cpu), sizeof(struct tss) - 1,
+    fill_tss(tss, cpu);
+    set_system_descriptor(page, SEL_TSS, (uint64_t)tss, sizeof(struct tss) - 1,
                           DESC_TYPE_TSS_AVAIL);
     gdtr.limit = FIRST_RESERVED_GDT_BYTE + PAGE_SIZE - 1;
     gdtr.base = (uint64_t)page - FIRST_RESERVED_GDT_BYTE;

@@ -24,6 +24,7 @@
 #include <arch/mm.h>
 #include <arch/smp.h>
 #include <arch/time.h>
+#include <arch/xpti.h>
 #include "../boot/memory_map.h"
 #include "trampoline.h"
 
@@ -226,7 +227,7 @@ static int __init prepare_cpu(unsigned int cpu, uint32_t apic_id)
     info->per_cpu_offset = per_cpu_offset[cpu];
     cpumask_set(cpu, &cpu_possible_map);
     timers_init_cpu(cpu);
-    if (sched_init_cpu(cpu) != 0) {
+    if (sched_init_cpu(cpu) != 0 || xpti_init_cpu(cpu) != 0) {
         return -ENOMEM;
     }
     info->current_vcpu = idle_vcpu[cpu];

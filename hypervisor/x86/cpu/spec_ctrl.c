@@ -14,6 +14,7 @@
 #include <arch/cpufeature.h>
 #include <arch/msr.h>
 #include <arch/spec_ctrl.h>
+#include <arch/xpti.h>
 
 #define ARCH_CAPS_RDCL_NO  BIT(0)
 #define ARCH_CAPS_IBRS_ALL BIT(1)
@@ -181,6 +182,13 @@ static bool __init needs_rsb(void)
     return opt_rsb >= 0 ? opt_rsb : !cpu_has(X86_SMEP);
 }
 
+/* Do supervisor pages have to be out of a guest's page tables? */
+static bool __init has_meltdown(uint64_t caps)
+{
+    return boot_cpu.vendor != VENDOR_AMD && boot_cpu.vendor != VENDOR_HYGON &&
+           !(caps & ARCH_CAPS_RDCL_NO);
+}
+
 static void __init report_branches(void)
 {
     static const char *const thunks[] = {"?", "RETPOLINE", "LFENCE", "JMP"};
@@ -239,6 +247,7 @@ void __init spec_ctrl_init(void)
         : cpu_has(X86_MD_CLEAR)          ? "off"
                                          : "not offered",
         lfence ? "serialising" : "not serialising");
+    xpti_init(has_meltdown(caps));
 }
 
 void spec_ctrl_init_cpu(void)

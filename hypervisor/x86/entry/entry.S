@@ -3,59 +3,27 @@
  * segment base: a CPU finds itself by its stack pointer (arch/percpu.h). C does the work; what is
  * here builds the frame (the ABI's struct cpu_user_regs up to ss), and takes it down again.
  *
- * Read first: arch/traps.h, arch/percpu.h. Then x86/pv/traps.c and x86/pv/exit.c.
+ * Read first: arch/traps.h, arch/percpu.h. Then x86/pv/traps.c and x86/pv/exit.c. Where guests run without
+ * the hypervisor in their page tables, xpti.S comes before and after.
  */
 #include <arch/layout.h>
 #include <arch/alternative.h>
 #include <arch/extable.h>
 #include <arch/spec_ctrl.h>
 #include "offsets.h"
+#include "macros.h"
 
         .section .text.entry, "ax", @progbits
 
-/* The frame from error_code upwards is on the stack; saves the rest. No register and no flag keeps what
- * the guest chose: speculation finds nothing of its. */
-.macro SAVE_ALL
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-        cld
-        xor     %eax, %eax
-        xor     %ecx, %ecx
-        xor     %edx, %edx
-        xor     %esi, %esi
-        xor     %ebx, %ebx
-        xor     %ebp, %ebp
-        xor     %r8d, %r8d
-        xor     %r9d, %r9d
-        xor     %r10d, %r10d
-        xor     %r11d, %r11d
-        xor     %r12d, %r12d
-        xor     %r13d, %r13d
-        xor     %r14d, %r14d
-        xor     %r15d, %r15d
-.Lclac\@:
-        .byte   NOP3_BYTES
-        ALTERNATIVE .Lclac\@, ALT_SMAP, 3, CLAC_BYTES
-        JUMP_UNLESS ALT_SPEC_ENTRY, .Lno_spec\@
-        call    spec_ctrl_entry
-.Lno_spec\@:
+/* The way out where guests may have page tables without the hypervisor is xpti.S's. */
+.macro EXIT_TO_GUEST
+        JUMP_UNLESS ALT_XPTI, exit_to_guest
+        jmp     xpti_exit_to_guest
 .endm
 
 /* Against speculation steered by the guest; leaves rax, rcx and rdx with nothing of its. */
         .balign 16
+        .globl  spec_ctrl_entry
 spec_ctrl_entry:
         testb   $SPEC_IBRS_ENTRY, spec_ctrl_flags(%rip)
         jz      1f
@@ -80,44 +48,7 @@ spec_ctrl_entry:
         mov     %rax, %rsp
 1:      ret
 
-.macro RESTORE_ALL
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
-.endm
-
-/* Calls fn(frame) with the stack aligned as C expects: the frame's size is 8 modulo 16. */
-.macro CALL_C fn
-        mov     %rsp, %rdi
-        sub     $8, %rsp
-        call    \fn
-        add     $8, %rsp
-.endm
-
 /* ---- vectors ---- */
-
-/* One entry per exception; those that push no error code push 0 for it. */
-.macro EXCEPTION vector, error_code=0, common=exception_common
-        .balign 16
-entry_exception_\vector:
-        .if \error_code == 0
-        push    $0
-        .endif
-        movl    $\vector, 4(%rsp)
-        jmp     \common
-.endm
 
         EXCEPTION 0
         EXCEPTION 1, common=ist_common
@@ -147,34 +78,30 @@ entry_exception_\vector:
         .balign 16
         .globl  irq_entry_stubs
 irq_entry_stubs:
-        vector = 0x20
-        .rept   0x100 - 0x20
-        .balign 16
-        push    $0
-        movl    $vector, 4(%rsp)
-        jmp     irq_common
-        vector = vector + 1
-        .endr
+        IRQ_STUBS irq_common
 
         .balign 16
+        .globl  irq_common
 irq_common:
         SAVE_ALL
         CALL_C  do_irq
         jmp     return_from_trap
 
         .balign 16
+        .globl  exception_common
 exception_common:
         SAVE_ALL
         testb   $3, UREGS_cs(%rsp)
         jz      1f
         CALL_C  do_guest_exception
-        jmp     exit_to_guest
+        EXIT_TO_GUEST
 1:      CALL_C  do_exception
         jmp     return_to_hypervisor
 
 return_from_trap:
         testb   $3, UREGS_cs(%rsp)
         jnz     pv_return_to_guest
+        .globl  return_to_hypervisor
 return_to_hypervisor:
         RESTORE_ALL
         add     $8, %rsp
@@ -195,6 +122,8 @@ ist_common:
         SAVE_ALL
         testb   $3, UREGS_cs(%rsp)
         jz      1f
+        .globl  ist_from_guest
+ist_from_guest:
         mov     %rsp, %rdi
         or      $(STACK_SIZE_ - 1), %rdi
         sub     $(CPUINFO_sizeof - 1), %rdi
@@ -245,6 +174,7 @@ unblock_nmi:
         SYSCALL_STUBS syscall32_entry_stubs, syscall32_common
 
         .balign 16
+        .globl  syscall_common
 syscall_common:
         push    %r11
         push    $SEL_RING3_CS64
@@ -252,9 +182,10 @@ syscall_common:
         push    syscall_vector(%rip)
         SAVE_ALL
         CALL_C  pv_syscall
-        jmp     exit_to_guest
+        EXIT_TO_GUEST
 
         .balign 16
+        .globl  syscall32_common
 syscall32_common:
         push    %r11
         push    $SEL_RING3_CS32
@@ -262,7 +193,7 @@ syscall32_common:
         push    syscall_vector(%rip)
         SAVE_ALL
         CALL_C  pv_syscall32
-        jmp     exit_to_guest
+        EXIT_TO_GUEST
 
 /* SYSENTER saves nothing: the guest's kernel is told no rip or rsp. It leaves TF and NT as they were;
  * TF ends in #DB at the first instruction here (x86/pv/debugreg.c). */
@@ -279,7 +210,7 @@ sysenter_entry:
         push    syscall_vector(%rip)
         SAVE_ALL
         CALL_C  pv_sysenter
-        jmp     exit_to_guest
+        EXIT_TO_GUEST
 
 /* ---- out ---- */
 
@@ -287,34 +218,21 @@ sysenter_entry:
         .globl  pv_return_to_guest
 pv_return_to_guest:
         CALL_C  pv_exit_work
-/*
- * Interrupts are off. SYSRET gives the guest flat selectors and its rip in rcx: right after SYSCALL and at
- * the start of a handler. A rip that is not canonical would fault in ring 0 on the guest's stack.
- */
-exit_to_guest:
-.Ldiv:  .byte   NOP7_BYTES
-        ALTERNATIVE .Ldiv, ALT_DIV_EXIT, 7, 0xb8, 0x01, 0x00, 0x00, 0x00, 0xf6, 0xf0 /* mov $1, %eax; div %al */
-        testb   $TRAP_SYSCALL_ >> 8, UREGS_entry_vector + 1(%rsp)
-        jz      2f
-        mov     UREGS_rip(%rsp), %rcx
-        mov     %rcx, %rax
-        shl     $16, %rax
-        sar     $16, %rax
-        cmp     %rcx, %rax
-        jne     2f
-        cmpw    $SEL_RING3_CS32, UREGS_cs(%rsp)
-        jne     1f
+        EXIT_TO_GUEST
+exit_to_guest:                          /* interrupts are off */
+        CLEAR_DIVIDER
+        JUMP_UNLESS_SYSRET 2f
+        RESTORE_ALL                     /* rip is canonical, cs the flat 64-bit one */
+        mov     8(%rsp), %rcx
+        mov     24(%rsp), %r11
+        mov     32(%rsp), %rsp
+        sysretq
+
 2:      RESTORE_ALL
         add     $8, %rsp
         .globl  iret_to_guest
 iret_to_guest:
         iretq
-
-1:      RESTORE_ALL                     /* rip is canonical, cs the flat 64-bit one */
-        mov     8(%rsp), %rcx
-        mov     24(%rsp), %r11
-        mov     32(%rsp), %rsp
-        sysretq
 
         .section .rodata.entry, "a", @progbits
         .balign 8
@@ -322,17 +240,6 @@ syscall_vector:                         /* no error code, and the vector above i
         .long   0, TRAP_SYSCALL_
         .globl  exception_entry
 exception_entry:
-        .irp    vector, 0, 1, 2, 3, 4, 5, 6, 7, 8
-        .quad   entry_exception_\vector
-        .endr
-        .quad   0
-        .irp    vector, 10, 11, 12, 13, 14
-        .quad   entry_exception_\vector
-        .endr
-        .quad   0
-        .irp    vector, 16, 17, 18, 19, 20, 21
-        .quad   entry_exception_\vector
-        .endr
-        .fill   10, 8, 0
+        EXCEPTION_TABLE
 
         .section .note.GNU-stack, "", @progbits

@@ -8,6 +8,7 @@
 #include <arch/layout.h>
 #include <arch/msr.h>
 #include <arch/traps.h>
+#include <arch/xpti.h>
 
 unsigned long syscall_stack[NR_CPUS][8] __aligned(64);
 
@@ -25,15 +26,21 @@ void cpu_init_syscall(unsigned int cpu)
     syscall_stack[cpu][1] = (unsigned long)&info->guest_cpu_user_regs.es;
 
     wrmsr(MSR_STAR, ((uint64_t)SEL_RING3_CS32 << 48) | ((uint64_t)SEL_HYPERVISOR_CS << 32));
-    wrmsr(MSR_LSTAR, (uint64_t)syscall_entry_stubs + stub);
-    wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry_stubs + stub);
+    if (xpti_on) {
+        stub = (uint64_t)cpu * XPTI_SYSCALL_STUB_SIZE;
+        wrmsr(MSR_LSTAR, (uint64_t)xpti_syscall_stubs + stub);
+        wrmsr(MSR_CSTAR, (uint64_t)xpti_syscall32_stubs + stub);
+    } else {
+        wrmsr(MSR_LSTAR, (uint64_t)syscall_entry_stubs + stub);
+        wrmsr(MSR_CSTAR, (uint64_t)syscall32_entry_stubs + stub);
+    }
     wrmsr(MSR_SFMASK, X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_DF |
                           X86_EFLAGS_IF | X86_EFLAGS_TF | X86_EFLAGS_AC | X86_EFLAGS_IOPL);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
     if (cpu_has(X86_SEP) && boot_cpu.vendor == VENDOR_INTEL) {
         wrmsr(MSR_SYSENTER_CS, SEL_HYPERVISOR_CS);
-        wrmsr(MSR_SYSENTER_ESP, syscall_stack[cpu][1]);
-        wrmsr(MSR_SYSENTER_EIP, (uint64_t)sysenter_entry);
+        wrmsr(MSR_SYSENTER_ESP, xpti_on ? (uint64_t)(xpti_area(cpu) + 1) : syscall_stack[cpu][1]);
+        wrmsr(MSR_SYSENTER_EIP, (uint64_t)(xpti_on ? xpti_sysenter_entry : sysenter_entry));
     }
 }
 
@@ -44,7 +51,10 @@ void cpu_init_syscall(unsigned int cpu)
  */
 void trap_init(void)
 {
-    set_intr_gate(X86_EXC_BP, (const void *)exception_entry[X86_EXC_BP], 0, 3);
-    set_intr_gate(X86_EXC_OF, (const void *)exception_entry[X86_EXC_OF], 0, 3);
-    set_intr_gate(LEGACY_SYSCALL_VECTOR, (const void *)entry_int80, 0, 3);
+    void (*const *entry)(void) = xpti_on ? xpti_exception_entry : exception_entry;
+
+    set_intr_gate(X86_EXC_BP, (const void *)entry[X86_EXC_BP], 0, 3);
+    set_intr_gate(X86_EXC_OF, (const void *)entry[X86_EXC_OF], 0, 3);
+    set_intr_gate(LEGACY_SYSCALL_VECTOR, (const void *)(xpti_on ? xpti_entry_int80 : entry_int80),
+                  0, 3);
 }

@@ -8,6 +8,7 @@
 #include <arch/pirq.h>
 #include <arch/policy.h>
 #include <arch/pv.h>
+#include <arch/xpti.h>
 
 int arch_sanitise_domain_config(struct xen_domctl_createdomain *config)
 {
@@ -31,6 +32,7 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
     if (d->is_idle || d->is_xen) {
         return 0;
     }
+    d->arch.pv.isolated = xpti_wanted(d->is_hardware);
     d->arch.emulation_flags = config->arch.emulation_flags;
     d->arch.msr_relaxed = config->arch.misc_flags & XEN_X86_MSR_RELAXED;
     d->arch.cpu_policy = policy_create(true, d->is_hardware);

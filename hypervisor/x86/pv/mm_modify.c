@@ -7,6 +7,7 @@
 #include <hospes/arch.h>
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
+#include <arch/xpti.h>
 #include "mm.h"
 
 /* ---- putting off ---- */
@@ -147,6 +148,9 @@ static __noinline int mod_table(struct page_info *table, unsigned int level, pte
     }
     if (same_but_free_bits(oe, ne)) {
         write_entry(p, &oe, ne | PTE_US, keep_ad);
+        if (level == 4) {
+            xpti_l4_changed(d, page_to_mfn(table));
+        }
         return 0;
     }
     if (ne & PTE_P) {
@@ -157,6 +161,9 @@ static __noinline int mod_table(struct page_info *table, unsigned int level, pte
         ne |= PTE_US;
     }
     write_entry(p, &oe, ne, keep_ad);
+    if (level == 4) {
+        xpti_l4_changed(d, page_to_mfn(table));
+    }
     if (oe & PTE_P) {
         put_lower_table(oe, table, level);
     }

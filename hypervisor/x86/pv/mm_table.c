@@ -13,6 +13,7 @@
 #include <hospes/hypercall.h>
 #include <hospes/lib.h>
 #include <hospes/param.h>
+#include <arch/xpti.h>
 #include "mm.h"
 
 /* Tables are mostly empty: are the GROUP entries from table[i] on all absent? i is a multiple. */
@@ -218,6 +219,7 @@ static int validate_table(struct page_info *pg, unsigned int level, struct domai
     if (rc == 0) {
         if (level == 4) {
             init_guest_l4(table, d);
+            xpti_l4_validated(d);
         }
         return 0;
     }

@@ -98,5 +98,8 @@ unsigned long pv_make_cr4(const struct vcpu *v)
     /* SGDT and its like work in ring 3 of a machine that does not show UMIP. */
     unsigned long cr4 = hypervisor_cr4 & ~(CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_UMIP);
 
+    if (v->domain->arch.pv.isolated) {
+        cr4 &= ~CR4_PGE; /* no translation of the hypervisor's survives the way to the guest */
+    }
     return cr4 | (guest & (CR4_TSD | CR4_DE)) | (guest & hypervisor_cr4 & CR4_FSGSBASE);
 }

@@ -8,6 +8,7 @@
  */
 #include <arch/irq.h>
 #include <arch/msr.h>
+#include <arch/xpti.h>
 #include "../cpu/dump.h"
 #include "bounce.h"
 #include "exit.h"
@@ -198,6 +199,11 @@ void do_exception(struct cpu_user_regs *regs)
 
 void do_ist_exception(struct cpu_user_regs *regs)
 {
+#ifdef CONFIG_DEBUG
+    if (guest_mode(regs)) {
+        xpti_check_guest_cr3(current);
+    }
+#endif
     switch (regs->entry_vector & 0xff) {
     case X86_EXC_NMI:
         do_nmi(regs);
@@ -208,6 +214,8 @@ void do_ist_exception(struct cpu_user_regs *regs)
     case X86_EXC_MC:
         do_machine_check(regs);
         break;
+    case X86_EXC_DF:
+        do_double_fault(regs); /* from xpti.S */
     default:
         pv_debug_exception(regs);
         break;

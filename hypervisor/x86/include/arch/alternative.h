@@ -17,6 +17,7 @@
 #define ALT_THUNK_LFENCE  4 /* indirect branches: LFENCE; JMP */
 #define ALT_THUNK_JMP     5 /* a plain JMP */
 #define ALT_BRANCH_HARDEN 6 /* LFENCE behind checks and locks */
+#define ALT_XPTI          7 /* guests may run without the hypervisor in their page tables */
 
 #define ALT_MAX_BYTES 10
 

@@ -16,6 +16,8 @@ struct pv_domain {
     pte_t *perdomain_l2;            /* the first L2 below it: 8192 vcpus' windows */
     pte_t **gdt_ldt_l1;             /* its L1 tables, one for 16 vcpus; allocated on demand */
     cpumask_t dirty_cpus;           /* whose TLBs may hold translations of this domain; atomic */
+    bool isolated;                  /* its vcpus run without the hypervisor in their tables */
+    uint64_t l4_generation;         /* isolated: new with each change of an L4; atomic */
     unsigned long linear_slots[8];  /* slots of its L4 tables that ever were linear; atomic */
 };
 

@@ -9,7 +9,7 @@
  *   258   0xffff810000000000  per-domain: GDT and LDT of its vcpus (slot differs per domain)
  *   259   0xffff818000000000  vmap: ioremap, vzalloc, guarded per-CPU stacks
  *   260   0xffff820000000000  frame table
- *   261   0xffff828000000000  the hypervisor's image, at XEN_VIRT_START
+ *   261   0xffff828000000000  the hypervisor's image, at XEN_VIRT_START; the CPUs' XPTI areas
  *   262.. 0xffff830000000000  direct map of all RAM, 5 TiB
  */
 #ifndef ARCH_LAYOUT_H
@@ -33,6 +33,7 @@
 #define VMAP_END              UL_(0xffff820000000000)
 #define FRAMETABLE_START      UL_(0xffff820000000000)
 #define XEN_VIRT_START        UL_(0xffff82d040000000)
+#define XPTI_AREAS            UL_(0xffff82d060000000) /* a page a CPU: arch/xpti.h */
 #define DIRECTMAP_START       UL_(0xffff830000000000)
 #define DIRECTMAP_END         UL_(0xffff880000000000)
 

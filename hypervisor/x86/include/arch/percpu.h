@@ -24,6 +24,8 @@ struct cpu_info {
     unsigned long per_cpu_offset;
     unsigned long
         pad; /* keeps guest_cpu_user_regs' end (where the CPU starts to push) 16-aligned */
+    /* With XPTI: what CR3 holds in the guest (0: what it holds here), and its frame there. */
+    unsigned long xpti_cr3, xpti_frame;
 };
 
 static __always_inline struct cpu_info *get_cpu_info(void)
