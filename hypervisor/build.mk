@@ -45,8 +45,9 @@ HV_LIBS := -l:liblzma.a -l:libzstd.a -l:liblz4.a -l:libz.a
 
 # The image is linked twice: the symbol table in it is made from the first link.
 HV_LDS := $(HV_B)/hospes.lds
+HV_NO_BUILD_ID := 0000000000000000000000000000000000000000
 HV_LD  := $(LD) -m elf_x86_64 -T $(HV_LDS) -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
-          --build-id=none -L$(shell $(CC) -print-file-name=. ) $(HV_LDFLAGS)
+          -L$(shell $(CC) -print-file-name=. ) $(HV_LDFLAGS)
 HV_LIB_FILES := $(foreach l,$(patsubst -l:%,%,$(filter -l:%,$(HV_LIBS))),$(shell $(CC) -print-file-name=$(l))) $(shell $(CC) -print-libgcc-file-name)
 
 $(HV_LDS): hypervisor/x86/boot/hospes.lds.in hypervisor/x86/include/arch/layout.h
@@ -61,9 +62,14 @@ $(HV_B)/symbols.1.S: $(HV_B)/hospes.0 hypervisor/x86/boot/symbols.awk
 $(HV_B)/symbols.%.o: $(HV_B)/symbols.%.S
 	$(CC) -c -o $@ $<
 $(HV_B)/hospes.0: $(HV_OBJS) $(HV_B)/symbols.0.o $(HV_LDS)
-	$(HV_LD) -o $@ $(HV_OBJS) $(HV_B)/symbols.0.o --start-group $(HV_LIB_FILES) --end-group
-$(B)/hospes.debug: $(HV_OBJS) $(HV_B)/symbols.1.o $(HV_LDS)
-	$(HV_LD) -o $@ $(HV_OBJS) $(HV_B)/symbols.1.o --start-group $(HV_LIB_FILES) --end-group
+	$(HV_LD) --build-id=0x$(HV_NO_BUILD_ID) -o $@ $(HV_OBJS) $(HV_B)/symbols.0.o --start-group $(HV_LIB_FILES) --end-group
+# The build's identity is a hash of what is loaded, without the debug information, which has paths in it: the same
+# source and compiler give the same image wherever it is built.
+$(HV_B)/build-id: $(HV_B)/hospes.0
+	$(OBJCOPY) -O binary $< $@.image
+	sha1sum < $@.image | cut -c1-40 > $@
+$(B)/hospes.debug: $(HV_OBJS) $(HV_B)/symbols.1.o $(HV_LDS) $(HV_B)/build-id
+	$(HV_LD) --build-id=0x$$(cat $(HV_B)/build-id) -o $@ $(HV_OBJS) $(HV_B)/symbols.1.o --start-group $(HV_LIB_FILES) --end-group
 
 # What -kernel and GRUB take: the same bytes in a 32-bit ELF file (hypervisor/x86/boot/wrap.lds).
 HV_SYM = $(shell $(NM) $(B)/hospes.debug | sed -n 's/^\([0-9a-f]*\) [A-Za-z] $(1)$$/0x\1/p')

@@ -125,6 +125,36 @@ static long get_commandline(XEN_GUEST_HANDLE(void) arg)
                : 0;
 }
 
+/* NULL asks for the size. */
+static long get_build_id(XEN_GUEST_HANDLE(void) arg)
+{
+    const uint8_t *id;
+    unsigned int n = arch_build_id(&id);
+    uint32_t room; /* xen_build_id_t starts with it */
+
+    if (!may_know()) {
+        return -EPERM;
+    }
+    if (guest_handle_is_null(arg)) {
+        return n ? (long)n : -ENODATA;
+    }
+    if (copy_from_guest(&room, guest_handle_cast(arg, uint), 1)) {
+        return -EFAULT;
+    }
+    if (room == 0) {
+        return -EINVAL;
+    }
+    if (n == 0) {
+        return -ENODATA;
+    }
+    if (n > room) {
+        return -ENOBUFS;
+    }
+    return copy_to_guest_offset(guest_handle_cast(arg, uint8), offsetof(xen_build_id_t, buf), id, n)
+               ? -EFAULT
+               : (long)n;
+}
+
 static __noinline long get_other(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
 {
     switch (cmd) {
@@ -147,7 +177,7 @@ static __noinline long get_other(unsigned int cmd, XEN_GUEST_HANDLE(void) arg)
     case XENVER_commandline:
         return get_commandline(arg);
     case XENVER_build_id:
-        return may_know() ? -ENODATA : -EPERM; /* the image is linked without one */
+        return get_build_id(arg);
     default:
         return -ENOSYS;
     }

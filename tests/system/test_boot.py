@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import Cases  # noqa: E402
-from vm import Machine, UP, kernel_release  # noqa: E402
+from vm import BUILD, Machine, UP, kernel_release  # noqa: E402
 
 cases = Cases()
 
@@ -46,6 +46,8 @@ def check(machine, kernel, vcpus):
     assert text.split() == [kernel_release(kernel), str(vcpus)], text
     status, text = machine.run("cat /sys/hypervisor/type /sys/hypervisor/uuid /proc/xen/capabilities")
     assert text.split() == ["xen", "00000000-0000-0000-0000-000000000000", "control_d"], text
+    with open(os.path.join(BUILD, "hypervisor/build-id")) as f:
+        assert machine.run("cat /sys/hypervisor/buildid")[1].strip() == f.read().strip()
     # Each vCPU does work of its own and gets the same answer.
     machine.run("dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null; "
                 "for i in $(seq %d); do md5sum < /tmp/random > /tmp/sum.$i & done; wait; "

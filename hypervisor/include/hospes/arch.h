@@ -113,6 +113,8 @@ void machine_power_off(void) __noreturn;
 void arch_dump_execution_state(void); /* registers and trace of the caller */
 /* "symbol+0x12/0x80" of a text address into buf. */
 void arch_symbol_name(char *buf, size_t size, unsigned long addr);
+/* The build's identity, a few bytes that the linker made; their number, 0: there is none. */
+unsigned int arch_build_id(const uint8_t **id);
 void arch_get_xen_caps(char *buf, size_t size); /* "xen-3.0-x86_64 ..." */
 unsigned int arch_phys_bits(void);
 /* physical IRQ ends of event channels (x86/irq/pirq.c) */

@@ -256,6 +256,28 @@ static void ending(void **unused)
     fake_kill(e);
 }
 
+static void build_id(void **unused)
+{
+    struct {
+        uint32_t len;
+        uint8_t buf[8];
+    } id = {.len = sizeof(id.buf)};
+
+    (void)unused;
+    assert_int_equal(do_xen_version(XENVER_build_id, ARG(NULL)), -EPERM);
+    assert_int_equal(do_xen_version(XENVER_build_id, ARG(&id)), -EPERM);
+    d->is_privileged = true;
+    assert_int_equal(do_xen_version(XENVER_build_id, ARG(NULL)), 3);
+    assert_int_equal(do_xen_version(XENVER_build_id, ARG(&id)), 3);
+    assert_memory_equal(id.buf, "\x0f\xa1\xce\0\0\0\0\0", 8);
+    id.len = 2;
+    assert_int_equal(do_xen_version(XENVER_build_id, ARG(&id)), -ENOBUFS);
+    id.len = 0;
+    assert_int_equal(do_xen_version(XENVER_build_id, ARG(&id)), -EINVAL);
+    assert_int_equal(do_xen_version(XENVER_build_id, BAD), -EFAULT);
+    d->is_privileged = false;
+}
+
 static void versions(void **unused)
 {
     char buf[1100];
@@ -389,6 +411,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(vcpus, start, stop),
         cmocka_unit_test_setup_teardown(ending, start, stop),
         cmocka_unit_test_setup_teardown(versions, start, stop),
+        cmocka_unit_test_setup_teardown(build_id, start, stop),
         cmocka_unit_test_setup_teardown(assists, start, stop),
         cmocka_unit_test_setup_teardown(console, start, stop),
         cmocka_unit_test_setup_teardown(random_calls, start, stop),
