@@ -22,6 +22,7 @@
 #include <arch/layout.h>
 #include <arch/mm.h>
 #include <arch/msr.h>
+#include <arch/pci.h>
 #include <arch/smp.h>
 #include <arch/time.h>
 #include <arch/xpti.h>
@@ -113,6 +114,7 @@ static void __init memory_init(void)
 static void __init devices_init(void)
 {
     acpi_init(boot_info.rsdp);
+    pci_mmcfg_init();
     apic_init();
     irq_init();
     ioapic_init();

@@ -15,35 +15,14 @@
 
 #define PCI_ADDRESS 0xcf8
 #define PCI_DATA    0xcfc
-#define MMCFG_MAX   16u
+#define TYPE1_REGS  256u /* what the ports reach of a function */
 
 spinlock_t pci_config_lock = SPINLOCK_INIT(RANK_IOAPIC);
 struct list_head pci_devices = LIST_HEAD_INIT(pci_devices);
 
-/* Memory-mapped configuration space that firmware and Domain 0 agree on. */
-static struct mmcfg {
-    uint64_t base;
-    uint16_t segment;
-    uint8_t first, last;
-} mmcfg[MMCFG_MAX];
-static unsigned int nr_mmcfg;
-
 static uint32_t type1(struct pci_id id, unsigned int reg)
 {
     return 0x80000000u | ((uint32_t)id.bus << 16) | ((uint32_t)id.devfn << 8) | (reg & 0xfc);
-}
-
-/* A temporary mapping of one function's 4 KiB, for segments that the ports do not reach. */
-static volatile uint8_t *map_function(struct pci_id id)
-{
-    for (unsigned int i = 0; i < nr_mmcfg; i++) {
-        if (mmcfg[i].segment == id.segment && id.bus >= mmcfg[i].first && id.bus <= mmcfg[i].last) {
-            return ioremap(
-                paddr(mmcfg[i].base + ((uint64_t)id.bus << 20) + ((uint64_t)id.devfn << 12)),
-                PAGE_SIZE);
-        }
-    }
-    return NULL;
 }
 
 uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size)
@@ -51,8 +30,8 @@ uint32_t pci_read(struct pci_id id, unsigned int reg, unsigned int size)
     uint32_t v = ~0u, latched;
     unsigned long flags;
 
-    if (id.segment != 0) {
-        volatile uint8_t *p = map_function(id);
+    if (id.segment != 0 || reg >= TYPE1_REGS) {
+        volatile uint8_t *p = pci_map_function(id);
 
         if (p) {
             v = size == 1   ? mmio_read8(p + reg)
@@ -76,8 +55,8 @@ void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v
     uint32_t latched;
     unsigned long flags;
 
-    if (id.segment != 0) {
-        volatile uint8_t *p = map_function(id);
+    if (id.segment != 0 || reg >= TYPE1_REGS) {
+        volatile uint8_t *p = pci_map_function(id);
 
         if (!p) {
             return;
@@ -205,31 +184,5 @@ int pci_remove(struct pci_id id)
         msix_unmap(p);
     }
     xfree(p);
-    return 0;
-}
-
-int pci_mmcfg_reserved(uint64_t base, uint16_t segment, uint8_t first, uint8_t last, bool reserved)
-{
-    for (unsigned int i = 0; i < nr_mmcfg; i++) {
-        struct mmcfg *m = &mmcfg[i];
-
-        if (m->base == base && m->segment == segment && m->first == first && m->last == last) {
-            if (!reserved) {
-                *m = mmcfg[--nr_mmcfg];
-            }
-            return 0;
-        }
-    }
-    if (!reserved) {
-        return 0;
-    }
-    if (first > last || (base & (PAGE_SIZE - 1)) != 0) {
-        return -EINVAL;
-    }
-    if (nr_mmcfg == MMCFG_MAX) {
-        return -ENODEV;
-    }
-    mmcfg[nr_mmcfg++] =
-        (struct mmcfg){.base = base, .segment = segment, .first = first, .last = last};
     return 0;
 }

@@ -38,7 +38,13 @@ uint64_t pci_memory_bar(struct pci_id id, unsigned int nr);
 struct pci_dev *pci_find(struct pci_id id);
 int pci_add(struct pci_id id, bool virtual_function, struct pci_id physical) __must_check;
 int pci_remove(struct pci_id id) __must_check;
+
+/* ---- mmcfg.c ---- */
+/* Domain 0 says whether an area of ACPI's MCFG is really there. -ENODEV: none with these buses;
+ * -EIO: it is elsewhere; -ENOMEM. */
 int pci_mmcfg_reserved(uint64_t base, uint16_t segment, uint8_t first, uint8_t last,
                        bool reserved) __must_check;
+/* A temporary mapping (iounmap) of one function's 4 KiB, for what the ports do not reach; NULL. */
+volatile uint8_t *pci_map_function(struct pci_id id);
 
 #endif

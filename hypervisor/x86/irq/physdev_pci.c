@@ -107,6 +107,9 @@ static long op_mmcfg(XEN_GUEST_HANDLE(void) arg)
     if (copy_from_guest(&op, ARG(physdev_pci_mmcfg_reserved_t), 1)) {
         return -EFAULT;
     }
+    if (op.flags & ~XEN_PCI_MMCFG_RESERVED) {
+        return -EINVAL;
+    }
     spin_lock(&pci_lock);
     rc = pci_mmcfg_reserved(op.address, op.segment, op.start_bus, op.end_bus,
                             op.flags & XEN_PCI_MMCFG_RESERVED);

@@ -9,6 +9,7 @@
  */
 #include <hospes/arch.h>
 #include <hospes/lib.h>
+#include <arch/pci.h>
 #include <arch/traps.h>
 #include "decode.h"
 #include "mm.h"
@@ -364,7 +365,8 @@ static bool run_on_table(struct page_info *pg, struct write_op *op, const struct
     return rc == 0 || rc == -EAGAIN;
 }
 
-/* A write to a device frame that is read-only is done without effect. */
+/* A write to a device frame that is read-only is done without effect, but to PCI configuration
+ * space, where it is what a write to the ports would be. */
 static bool run_on_device(mfn_t m, struct write_op *op, const struct opcode_row *row)
 {
     struct cpu_user_regs next = *op->regs;
@@ -372,6 +374,11 @@ static bool run_on_device(mfn_t m, struct write_op *op, const struct opcode_row 
     next.rip += op->insn.len;
     if (!mmio_ro_contains(m) || !row->fn(op, &next) || op->compare) {
         return false; /* device registers are only moved to */
+    }
+    if (pci_mmcfg_contains(m) &&
+        (op->bytes > 4 ||
+         !pci_mmcfg_guest_write(m, op->va & (PAGE_SIZE - 1), op->bytes, (uint32_t)op->val))) {
+        return false;
     }
     *op->regs = next;
     return true;

@@ -16,4 +16,10 @@ void pci_write(struct pci_id id, unsigned int reg, unsigned int size, uint32_t v
 uint32_t pci_guest_access(uint32_t address, unsigned int offset, unsigned int size, bool write,
                           uint32_t v);
 
+/* Boot, when ACPI's tables have been read: areas of configuration space in memory (MCFG). */
+void pci_mmcfg_init(void);
+bool pci_mmcfg_contains(mfn_t m);
+/* Domain 0 writes bytes (1, 2, 4; aligned) to a function's space in memory; false: m is none. */
+bool pci_mmcfg_guest_write(mfn_t m, unsigned int reg, unsigned int bytes, uint32_t v);
+
 #endif
