@@ -41,6 +41,12 @@ debug-hypervisor:
 	@$(MAKE) --no-print-directory DEBUG=1 B=$(GT_DEBUG_B) $(GT_DEBUG_HV)
 GUEST_TEST_NEEDS += debug-hypervisor
 GUEST_TESTS += $(GT_LIST) $(GT_LIST:%=%:on=$(GT_DEBUG_HV))
+# The ways in and out and page tables once more on a processor with Meltdown, where guests run on tables without the
+# hypervisor; with assertions.
+GT_XPTI := entry_exit base_switch page_types linear table_writes races privileged context_switch preemption foreign
+GT_XPTI_ARGS_linear := :args=isolated
+GUEST_TESTS += $(foreach t,$(GT_XPTI),$(GT_B)/$(t):on=$(GT_DEBUG_HV):cpu=Skylake-Server,+x2apic,-monitor$(GT_XPTI_ARGS_$(t))$(if \
+                   $(GUEST_OPTIONS_$(t)),:$(GUEST_OPTIONS_$(t))))
 else
 GUEST_TESTS += $(GT_LIST)
 endif

@@ -82,6 +82,16 @@ cases.add("privileged instructions", "privileged")(test_kernel)
 cases.add("hypercalls with senseless arguments", "hypercall_fuzz", "n=40000")(test_kernel)
 
 
+@cases.add("entry and exit where guests' page tables lack the hypervisor; each NMI looks at them")
+def isolated():
+    # The hypervisor with assertions: it looks through the table that the guest was on.
+    hypervisor = os.path.join(BUILD, "debug/hospes")
+    if not os.path.exists(hypervisor):
+        raise Skip("%s is not built" % hypervisor)
+    for kernel in ["entry_exit", "privileged"]:
+        test_kernel(kernel, hypervisor=hypervisor, hv_options="xpti=true")
+
+
 @cases.add("vcpus that share a processor")
 def context_switch():
     test_kernel("context_switch", vcpus=1, hv_options="dom0_max_vcpus=3")
