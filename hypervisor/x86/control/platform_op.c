@@ -14,6 +14,7 @@
 #include <arch/msr.h>
 #include <arch/smp.h>
 #include <arch/symbols.h>
+#include "mtrr.h"
 
 #define U_OP guest_handle_cast(arg, xen_platform_op_t)
 
@@ -34,34 +35,19 @@ static int op_settime(struct xen_platform_op *op)
     return 0;
 }
 
-/* ---- memory types: variable MTRRs, as the firmware left them. Intel SDM 3, "MTRRs" ---- */
+static int op_add_memtype(struct xen_platform_op *op)
+{
+    return mtrr_add(&op->u.add_memtype);
+}
 
-#define MSR_MTRR_CAP  0xfeu
-#define MSR_MTRR_BASE 0x200u
-#define MTRR_VALID    BIT(11)
+static int op_del_memtype(const struct xen_platform_op *op)
+{
+    return mtrr_del(&op->u.del_memtype);
+}
 
 static int op_read_memtype(struct xen_platform_op *op)
 {
-    struct xenpf_read_memtype *t = &op->u.read_memtype;
-    uint64_t cap, base, mask, size_mask = (1ul << boot_cpu.phys_bits) - 1;
-
-    if (rdmsr_safe(MSR_MTRR_CAP, &cap) != 0 || t->reg >= (cap & 0xff)) {
-        return -EINVAL;
-    }
-    if (rdmsr_safe(MSR_MTRR_BASE + 2 * t->reg, &base) != 0 ||
-        rdmsr_safe(MSR_MTRR_BASE + 2 * t->reg + 1, &mask) != 0) {
-        return -EINVAL;
-    }
-    if (!(mask & MTRR_VALID)) {
-        t->mfn = 0;
-        t->nr_mfns = 0;
-        t->type = 0;
-        return 0;
-    }
-    t->mfn = (base & size_mask) >> PAGE_SHIFT;
-    t->nr_mfns = ((~mask & size_mask & PAGE_MASK) >> PAGE_SHIFT) + 1;
-    t->type = base & 0xff;
-    return 0;
+    return mtrr_read(&op->u.read_memtype);
 }
 
 /* ---- firmware ---- */
@@ -325,6 +311,8 @@ static const struct {
 } ops[] = {
     {XENPF_settime32, false, op_settime, NULL},
     {XENPF_settime64, false, op_settime, NULL},
+    {XENPF_add_memtype, true, op_add_memtype, NULL},
+    {XENPF_del_memtype, false, NULL, op_del_memtype},
     {XENPF_read_memtype, true, op_read_memtype, NULL},
     {XENPF_platform_quirk, false, NULL, op_platform_quirk},
     {XENPF_firmware_info, true, op_firmware_info, NULL},
