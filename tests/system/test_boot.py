@@ -47,7 +47,10 @@ def check(machine, kernel, vcpus):
     status, text = machine.run("cat /sys/hypervisor/type /sys/hypervisor/uuid /proc/xen/capabilities")
     assert text.split() == ["xen", "00000000-0000-0000-0000-000000000000", "control_d"], text
     with open(os.path.join(BUILD, "hypervisor/build-id")) as f:
-        assert machine.run("cat /sys/hypervisor/buildid")[1].strip() == f.read().strip()
+        build_id = bytes.fromhex(f.read())
+    # Linux shows the bytes themselves, to the first that is zero.
+    _, text = machine.run("hexdump -ve '1/1 \"%02x\"' /sys/hypervisor/properties/buildid", check=True)
+    assert text.strip() == build_id.split(b"\0")[0].hex(), text
     # Each vCPU does work of its own and gets the same answer.
     machine.run("dd if=/dev/urandom of=/tmp/random bs=1M count=8 2>/dev/null; "
                 "for i in $(seq %d); do md5sum < /tmp/random > /tmp/sum.$i & done; wait; "

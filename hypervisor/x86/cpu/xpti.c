@@ -274,16 +274,17 @@ static void check_roots(char key)
     }
 }
 
-void xpti_check_guest_cr3(const struct vcpu *v)
+void xpti_check_guest_cr3(const struct vcpu *v, unsigned int vector)
 {
     unsigned int cpu = smp_processor_id();
+    unsigned int ist = vector == X86_EXC_NMI ? IST_NMI : vector == X86_EXC_DB ? IST_DB : IST_MCE;
     const struct xpti_area *a = xpti_area(cpu);
     const struct xpti_copy *c = &this_cpu(xpti_cpu).copy[v->arch.kernel_mode ? 0 : 1];
 
     if (!xpti_on || !v->domain->arch.pv.isolated) {
         return;
     }
-    BUG_ON(a->ist_cr3 != virt_to_mfn(c->root).v << PAGE_SHIFT);
+    BUG_ON(a->ist[ist - 1].cr3 != virt_to_mfn(c->root).v << PAGE_SHIFT);
     BUG_ON((c->root[PERDOMAIN_SLOT] & PTE_FRAME) != page_to_mfn(v->domain->arch.pv.perdomain_l3).v
                                                         << PAGE_SHIFT);
     BUG_ON(xpti_check_root(cpu, c->root) != 0);

@@ -41,7 +41,6 @@ void offsets(void)
     DEFINE(XPTI_stack, offsetof(struct xpti_area, stack));
     DEFINE(XPTI_user_rsp, offsetof(struct xpti_area, user_rsp));
     DEFINE(XPTI_roots, offsetof(struct xpti_area, roots));
-    DEFINE(XPTI_ist_cr3, offsetof(struct xpti_area, ist_cr3));
     DEFINE(XPTI_isolated, offsetof(struct xpti_area, isolated));
     DEFINE(XPTI_IST_SIZE_, sizeof(struct xpti_ist));
 }

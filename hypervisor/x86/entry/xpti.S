@@ -128,8 +128,10 @@ xpti_ist:
         push    %rdx
         mov     %rsp, %rcx
         and     $-AREA_SIZE, %rcx
+        mov     %rsp, %rdx
+        and     $-XPTI_IST_SIZE_, %rdx
         mov     %cr3, %rax
-        mov     %rax, XPTI_ist_cr3(%rcx)
+        mov     %rax, 8(%rdx)           /* for the check of debug builds */
         mov     %rax, %rdx
         xor     XPTI_roots(%rcx), %rdx
         shr     $13, %rdx               /* one of the two tables of guests' mode? */

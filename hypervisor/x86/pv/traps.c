@@ -201,7 +201,7 @@ void do_ist_exception(struct cpu_user_regs *regs)
 {
 #ifdef CONFIG_DEBUG
     if (guest_mode(regs)) {
-        xpti_check_guest_cr3(current);
+        xpti_check_guest_cr3(current, regs->entry_vector & 0xff);
     }
 #endif
     switch (regs->entry_vector & 0xff) {

@@ -19,11 +19,11 @@
 #include <arch/pte.h>
 #include <hospes/percpu.h>
 
-/* A small stack for an exception that comes on whichever stack and page tables; it grows down to
- * the first word, which says where the real one ends (exclusive upper bound). */
+/* A small stack for an exception that comes on whichever stack and page tables. */
 struct xpti_ist {
-    uint64_t stack;
-    uint64_t words[31];
+    uint64_t stack; /* where the real one ends (exclusive upper bound) */
+    uint64_t cr3;   /* as the last one found it */
+    uint64_t words[30];
 };
 
 /*
@@ -36,9 +36,8 @@ struct xpti_area {
     uint64_t stack;    /* where an entry from a guest pushes in the end (desc.c, rsp0) */
     uint64_t user_rsp; /* while SYSCALL has no stack */
     uint64_t roots;    /* physical address of the two roots, side by side, aligned */
-    uint64_t ist_cr3;  /* CR3 as the last exception with a stack of its own found it */
     uint8_t isolated;  /* the running guest's domain is */
-    uint8_t unused[1024 - 145];
+    uint8_t unused[1024 - 137];
     struct xpti_ist ist[IST_STACKS];
     uint64_t entry_stack[250];
     /* The end of the stack: what the guest is entered with, later what the CPU pushes. */
@@ -79,9 +78,9 @@ int xpti_init_cpu(unsigned int cpu) __must_check;
  * that should not be, printing each.
  */
 unsigned int xpti_check_root(unsigned int cpu, const pte_t *root);
-/* On an exception with a stack of its own that came from v: ran it on a table without the
- * hypervisor? */
-void xpti_check_guest_cr3(const struct vcpu *v);
+/* On an exception with a stack of its own (vector) that came from v: did v run on a table without
+ * the hypervisor? */
+void xpti_check_guest_cr3(const struct vcpu *v, unsigned int vector);
 
 /* ---- x86/pv/xpti_root.c ---- */
 /* An entry of a top-level table of d has changed, or it has become one. Running vcpus that use it
