@@ -31,7 +31,7 @@ enum lock_rank {
     RANK_RCU,            /* (i) callbacks waiting for a quiet point of all CPUs */
     RANK_HEAP,           /* (i) the buddy allocator */
     RANK_XMALLOC,        /* the small-object allocator */
-    RANK_MAPCACHE,       /* temporary and vmap virtual address ranges; read-only device frames */
+    RANK_MAPCACHE,       /* temporary and vmap virtual address ranges */
     RANK_TIME,           /* (i) platform timer and wall clock */
     RANK_KEYHANDLER,     /* debug key table */
     RANK_CONSOLE_LINE,   /* a domain's unfinished line of console_io output */

@@ -20,7 +20,7 @@
 #define RO_FRAMES_MAX   (BIT(64 - RO_FRAMES_SHIFT) - 1)
 static uint64_t mmio_ro[MMIO_RO_MAX];
 static unsigned int mmio_ro_nr;
-static spinlock_t mmio_ro_lock = SPINLOCK_INIT(RANK_MAPCACHE);
+static spinlock_t mmio_ro_lock = SPINLOCK_INIT(RANK_RANGESET);
 
 static uint64_t ro_range(mfn_t s, mfn_t e)
 {
