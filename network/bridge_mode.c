@@ -219,6 +219,9 @@ static void step_bridge(struct work *w)
               xprintf("Delete the bridge %s", f->names.bridge));
     change_add(plan_changes(w->plan), CHANGE_LINK, f->bridge_index, NULL, spec);
     change_add(plan_changes(w->plan), CHANGE_ALIAS, f->bridge_index, "", BRIDGE_NOTE);
+    /* Else it answers for Domain 0's addresses, too, with its own MAC, which all such bridges have.
+     */
+    change_add(plan_changes(w->plan), CHANGE_ARP, f->bridge_index, "1", "0");
     no_ipv6(w, f->bridge_index, "0");
 }
 

