@@ -1,4 +1,4 @@
-"""The cases of long_debian_swap.py: the stock tools of Debian 12's Xen 4.17 (xl,
+"""The cases of test_debian_swap.py: the stock tools of Debian 12's Xen 4.17 (xl,
 xenstored, xenconsoled, xenstore-ls, xentop) run a PV guest's life cycle on the hypervisor that main() is given. Debian's
 userland is the disk dom0.raw, entered by chroot: none of our programs is in the machine. The cases build on one another."""
 

@@ -1,4 +1,4 @@
-"""The cases of test_our_tools.py and long_our_tools_xen.py: our whole toolstack (xenstored, xenconsoled, xend, xm)
+"""The cases of test_our_tools.py and test_our_tools_xen.py: our whole toolstack (xenstored, xenconsoled, xend, xm)
 runs a PV guest's life cycle on the hypervisor that main() is given, by xm and by the classic XML-RPC methods from
 Python's xmlrpc.client. The cases build on one another."""
 
