@@ -1,7 +1,7 @@
 /*
  * What a para-virtualised kernel pays for the hypervisor: each operation many times, the time stamp
- * counter around it. Under -icount the counter counts instructions, so the numbers are exact; the same
- * file runs on Xen (bench/run prints both). A line is "bench NAME TICKS", for one operation.
+ * counter around it. Under -icount the counter counts instructions, so the numbers are exact; the
+ * same file runs on Xen (bench/run prints both). A line is "bench NAME TICKS", for one operation.
  */
 #include "guest.h"
 #include <xen/callback.h>
@@ -18,7 +18,8 @@ static inline uint64_t rdtsc(void)
     return lo | (uint64_t)hi << 32;
 }
 
-/* Runs fn n times, after a few that are not counted, and prints the mean; each call did `per` operations. */
+/* Runs fn n times, after a few that are not counted, and prints the mean; each call did `per`
+ * operations. */
 static void measure(const char *name, void (*fn)(void), unsigned int n, unsigned int per)
 {
     uint64_t start, ticks;
@@ -94,7 +95,8 @@ static void *table;
 
 static void va_mapping(void)
 {
-    (void)hypercall(__HYPERVISOR_update_va_mapping, va, two_ptes[turn++ & 1], UVMF_INVLPG | UVMF_LOCAL);
+    (void)hypercall(__HYPERVISOR_update_va_mapping, va, two_ptes[turn++ & 1],
+                    UVMF_INVLPG | UVMF_LOCAL);
 }
 
 static void mmu_single(void)
@@ -188,7 +190,8 @@ static void measure_traps(void)
 
 static void set_timer(void)
 {
-    (void)hypercall(__HYPERVISOR_set_timer_op, shared_info->vcpu_info[0].time.system_time + (1ul << 50));
+    (void)hypercall(__HYPERVISOR_set_timer_op,
+                    shared_info->vcpu_info[0].time.system_time + (1ul << 50));
 }
 
 static void yield(void)
@@ -289,8 +292,8 @@ static void measure_system_call(void)
 
     if (hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &reg) ||
         hypercall(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, kernel_stack + sizeof(kernel_stack)) ||
-        mmuext1(MMUEXT_NEW_USER_BASEPTR, start_info->pt_base ? virt_to_mfn((void *)start_info->pt_base) : 0,
-                0)) {
+        mmuext1(MMUEXT_NEW_USER_BASEPTR,
+                start_info->pt_base ? virt_to_mfn((void *)start_info->pt_base) : 0, 0)) {
         tap_ok(false, "user mode is set up");
         return;
     }

@@ -8,32 +8,23 @@
 #include "xenstored/record.h"
 #include "xenstored/tree.h"
 
-/* A root with a child "a", that root without a child that it has not, a domain, a watch, an answer.
- */
+/* A root with a child "a", the same losing a child that it has not, a domain, identified things. */
+/* clang-format off */
 #define U32(a) a "\0\0\0"
 #define U64(a) a "\0\0\0\0\0\0\0"
-#define ROOT                                                                       \
-    U32("\x38")                                                                    \
-    U32("\1")                                                                      \
-    U64("\1")                                                                      \
-    U32("\7") U32("\1") U32("\1") U32("\0") U32("\2") U32("\0") "/"                \
-                                                                "\0\0\0\0\0\0\0\0" \
-                                                                "a\0"              \
-                                                                "\0\0\0\0\0"
-#define NO_SUCH_CHILD                                                   \
-    U32("\x30")                                                         \
-    U32("\1")                                                           \
-    U64("\2")                                                           \
-    U32("\x10") U32("\1") U32("\0") U32("\0") U32("\2") U32("\0") "/"   \
-                                                                  "b\0" \
-                                                                  "\0\0\0\0\0"
-#define DOMAIN  \
-    U32("\x30") \
-    U32("\5")   \
-    U32("\1")   \
-    U32("\2") U32("\3") "\xff\xff\xff\xff" U64("\4") U32("\1") U32("\0") U32("\0") U32("\0")
+#define ROOT \
+    U32("\x38") U32("\1") U64("\1") U32("\7") U32("\1") U32("\1") U32("\0") U32("\2") \
+    U32("\0") "/" "\0\0\0\0\0\0\0\0" "a\0" "\0\0\0\0\0"
+#define NO_SUCH_CHILD \
+    U32("\x30") U32("\1") U64("\2") U32("\x10") U32("\1") U32("\0") U32("\0") U32("\2") \
+    U32("\0") "/" "b\0" "\0\0\0\0\0"
+#define DOMAIN \
+    U32("\x30") U32("\5") U32("\1") U32("\2") U32("\3") "\xff\xff\xff\xff" U64("\4") \
+    U32("\1") U32("\0") U32("\0") U32("\0")
 #define ID(type, len, value, more) \
     U32("\x28") U32(type) U32("\1") U32(len) U32(value) U32("\0") U64("\0") more
+/* clang-format on */
+
 static const struct fuzz_bytes seeds[] = {
     FUZZ_SEED(ROOT DOMAIN),
     FUZZ_SEED(ROOT NO_SUCH_CHILD),

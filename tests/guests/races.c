@@ -18,6 +18,7 @@
 /* What the other vcpu does, in step with this one. */
 enum job { JOB_WAIT, JOB_MAP_WRITABLE, JOB_PIN, JOB_WRITE_ENTRIES, JOB_MAP_LOWER, JOB_STOP };
 static volatile unsigned int job, job_round, done_round;
+static volatile unsigned long job_late; /* how long the other vcpu hesitates before its job */
 static volatile long job_result;
 static uint64_t *table, *lower, *window; /* window: a spare virtual address */
 static unsigned long data_mfn;
@@ -62,6 +63,13 @@ static long job_write(void)
     return 0;
 }
 
+static void hesitate(unsigned long n)
+{
+    while (n--) {
+        __asm__ volatile("");
+    }
+}
+
 static void other_vcpu(void)
 {
     unsigned int seen = 0;
@@ -71,6 +79,7 @@ static void other_vcpu(void)
             pause_cpu();
         }
         seen = job_round;
+        hesitate(job_late);
         switch (job) {
         case JOB_MAP_WRITABLE:
             job_result = job_map(table);
@@ -94,14 +103,17 @@ static void other_vcpu(void)
     }
 }
 
+/* One of the two begins later than the other, now this, now that one: whichever is the slower can
+ * win. */
 static void start_job(enum job j)
 {
+    unsigned long late = guest_random() % 6000;
+
     job = j;
+    job_late = late > 3000 ? late - 3000 : 0;
     other_wrote = false;
     __atomic_store_n(&job_round, job_round + 1, __ATOMIC_SEQ_CST);
-    for (unsigned long i = guest_random() % 3000; i; i--) {
-        __asm__ volatile("");
-    }
+    hesitate(late < 3000 ? late : 0);
 }
 
 static long finish_job(void)

@@ -2,17 +2,17 @@
 #ifndef HOSPES_COMPILER_H
 #define HOSPES_COMPILER_H
 
-#define likely(x)       __builtin_expect(!!(x), 1)
-#define unlikely(x)     __builtin_expect(!!(x), 0)
-#define barrier()       __asm__ volatile("" ::: "memory")
-#define unreachable()   __builtin_unreachable()
-#define __must_check    __attribute__((warn_unused_result))
-#define __packed        __attribute__((packed))
-#define __aligned(n)    __attribute__((aligned(n)))
-#define __section(s)    __attribute__((section(s)))
-#define __used          __attribute__((used))
-#define __maybe_unused  __attribute__((unused))
-#define __noinline      __attribute__((noinline))
+#define likely(x)      __builtin_expect(!!(x), 1)
+#define unlikely(x)    __builtin_expect(!!(x), 0)
+#define barrier()      __asm__ volatile("" ::: "memory")
+#define unreachable()  __builtin_unreachable()
+#define __must_check   __attribute__((warn_unused_result))
+#define __packed       __attribute__((packed))
+#define __aligned(n)   __attribute__((aligned(n)))
+#define __section(s)   __attribute__((section(s)))
+#define __used         __attribute__((used))
+#define __maybe_unused __attribute__((unused))
+#define __noinline     __attribute__((noinline))
 #undef __always_inline /* the C library has one too */
 #define __always_inline inline __attribute__((always_inline))
 #define __noreturn      __attribute__((noreturn))

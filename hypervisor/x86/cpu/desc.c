@@ -95,8 +95,9 @@ static void fill_idt(void)
 
     for (unsigned int v = 0; v < 256; v++) {
         const char *irqs = xpti_on ? xpti_irq_stubs : irq_entry_stubs;
-        const void *fn = v < 32 ? (const void *)(xpti_on ? xpti_exception_entry : exception_entry)[v]
-                                : irqs + (v - 32) * IRQ_STUB_SIZE;
+        const void *fn = v < 32
+                             ? (const void *)(xpti_on ? xpti_exception_entry : exception_entry)[v]
+                             : irqs + (v - 32) * IRQ_STUB_SIZE;
 
         if (fn) {
             set_intr_gate(v, fn, v < 32 ? ist_of[v] : 0, 0);

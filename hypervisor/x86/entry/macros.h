@@ -1,7 +1,9 @@
 /*
- * What the entry points of entry.S and xpti.S are made of: saving and restoring registers, calling C, one
- * stub an exception.
+ * What the entry points of entry.S and xpti.S are made of: saving and restoring registers, calling
+ * C, one stub an exception. Included by assembly only.
  */
+/* clang-format off */
+
 /* The frame from error_code upwards is on the stack; saves the rest. No register and no flag keeps what
  * the guest chose: speculation finds nothing of its. */
 .macro SAVE_ALL

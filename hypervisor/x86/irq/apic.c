@@ -121,4 +121,3 @@ uint32_t cpu_apicid(unsigned int cpu)
 {
     return cpu_to_apic_id[cpu];
 }
-
