@@ -1,7 +1,7 @@
-# xenconsoled: the console daemon. It shares util.c and process.c with xenstored.
+# xenconsoled: the console daemon. It shares util.c, process.c and drivers.c with xenstored.
 
 XENCONSOLED_SRC := $(filter-out xenconsoled/machine_fake.c,$(wildcard xenconsoled/*.c))
-XENCONSOLED_OBJ := $(XENCONSOLED_SRC:%.c=$(B)/%.o) $(B)/xenstored/util.o $(B)/xenstored/process.o
+XENCONSOLED_OBJ := $(XENCONSOLED_SRC:%.c=$(B)/%.o) $(B)/xenstored/util.o $(B)/xenstored/process.o $(B)/xenstored/drivers.o
 
 $(B)/xenconsoled/%.o: xenconsoled/%.c
 	@mkdir -p $(@D)
@@ -15,7 +15,7 @@ ALL += $(B)/bin/xenconsoled
 
 # For tests: on a machine made of files, with sanitizers.
 XENCONSOLED_TEST_OBJ := $(patsubst %.c,$(B)/tests/%.o,$(wildcard xenconsoled/*.c) xenstored/util.c \
-                          xenstored/process.c)
+                          xenstored/process.c xenstored/drivers.c)
 
 $(B)/tests/xenconsoled/%.o: xenconsoled/%.c
 	@mkdir -p $(@D)

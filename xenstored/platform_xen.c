@@ -7,9 +7,8 @@
  * (Linux: drivers/xen/xenfs). A domain's death raises VIRQ_DOM_EXC.
  */
 #include "xenstored/platform.h"
+#include "xenstored/drivers.h"
 #include "xenstored/util.h"
-
-#include "libxenctrl/include/xenctrl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,69 +20,11 @@
 #include <xen/xen.h>
 #include <xen/io/xs_wire.h>
 
-static struct xc_handle *hypervisor;
-static struct xc_evtchn *events;
-static struct xc_gnttab *grants;
-
-static int xen_init(int event_fd)
-{
-    char why[512] = "";
-    int rc = xc_open(&hypervisor, why, sizeof(why));
-
-    if (rc == 0) {
-        rc = xc_gnttab_open(&grants, why, sizeof(why));
-    }
-    if (rc == 0) {
-        rc = event_fd >= 0 ? xc_evtchn_adopt(&events, event_fd, why, sizeof(why))
-                           : xc_evtchn_open(&events, why, sizeof(why));
-    }
-    if (rc < 0) {
-        log_msg(LOG_ERR, "%s", why);
-    }
-    return rc;
-}
-
-static int xen_event_fd(void)
-{
-    return xc_evtchn_fd(events);
-}
-
-static int xen_bind(unsigned remote_domid, uint32_t remote_port)
-{
-    uint32_t port;
-    int rc = xc_evtchn_bind_interdomain(events, remote_domid, remote_port, &port);
-
-    return rc < 0 ? rc : (int)port;
-}
-
-static int xen_bind_virq(unsigned virq)
-{
-    uint32_t port;
-    int rc = xc_evtchn_bind_virq(events, virq, &port);
-
-    return rc < 0 ? rc : (int)port;
-}
-
-static void xen_unbind(uint32_t port)
-{
-    if (xc_evtchn_unbind(events, port) < 0) {
-        log_msg(LOG_ERR, "%s", xc_evtchn_error(events));
-    }
-}
-
-/* A domain that has just ended takes no more events: nobody's fault. */
-static void xen_notify(uint32_t port)
-{
-    int rc = xc_evtchn_notify(events, port);
-
-    (void)rc;
-}
-
 static int xen_pending(uint32_t *ports, unsigned max)
 {
-    int n = xc_evtchn_pending_many(events, ports, max);
+    int n = xc_evtchn_pending_many(drivers.events, ports, max);
     /* Unmask before the rings are looked at, so that nothing that comes in between is missed. */
-    int rc = n > 0 ? xc_evtchn_unmask_many(events, ports, (unsigned)n) : 0;
+    int rc = n > 0 ? xc_evtchn_unmask_many(drivers.events, ports, (unsigned)n) : 0;
 
     return rc < 0 ? rc : n;
 }
@@ -111,7 +52,7 @@ static struct xenstore_domain_interface *xen_map(unsigned domid, int *error)
     if (domid == 0) {
         return map_own_page(error);
     }
-    page = xc_gnttab_map(grants, domid, &ref, 1, PROT_READ | PROT_WRITE);
+    page = xc_gnttab_map(drivers.grants, domid, &ref, 1, PROT_READ | PROT_WRITE);
     *error = page ? 0 : -errno;
     return page;
 }
@@ -120,8 +61,8 @@ static void xen_unmap(unsigned domid, struct xenstore_domain_interface *page)
 {
     if (domid == 0) {
         munmap(page, XC_PAGE_SIZE);
-    } else if (xc_gnttab_unmap(grants, page, 1) < 0) {
-        log_msg(LOG_ERR, "%s", xc_gnttab_error(grants));
+    } else if (xc_gnttab_unmap(drivers.grants, page, 1) < 0) {
+        log_msg(LOG_ERR, "%s", xc_gnttab_error(drivers.grants));
     }
 }
 
@@ -147,7 +88,7 @@ static int xen_domain_state(unsigned domid, struct domain_state *state)
 {
     struct xc_domain_info info;
 
-    if (domid >= XC_DOMID_RESERVED || xc_domain_get_info(hypervisor, domid, &info) < 0) {
+    if (domid >= XC_DOMID_RESERVED || xc_domain_get_info(drivers.hypervisor, domid, &info) < 0) {
         return -ENOENT;
     }
     state->dying = info.dying;
@@ -156,12 +97,12 @@ static int xen_domain_state(unsigned domid, struct domain_state *state)
 }
 
 const struct platform platform_xen = {
-    .init = xen_init,
-    .event_fd = xen_event_fd,
-    .bind = xen_bind,
-    .bind_virq = xen_bind_virq,
-    .unbind = xen_unbind,
-    .notify = xen_notify,
+    .init = drivers_open,
+    .event_fd = drivers_event_fd,
+    .bind = drivers_bind,
+    .bind_virq = drivers_bind_virq,
+    .unbind = drivers_unbind,
+    .notify = drivers_notify,
     .pending = xen_pending,
     .map = xen_map,
     .unmap = xen_unmap,
