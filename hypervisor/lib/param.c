@@ -51,24 +51,33 @@ uint64_t parse_size(const char *s, const char **end)
     return v;
 }
 
-/* 1, 0, or -1 when it is neither. An empty text means yes. */
-static int __init parse_bool(const char *s)
+int __init parse_bool(const char *s, size_t n)
 {
-    static const char *const yes[] = {"", "1", "on", "yes", "true", "enable"};
-    static const char *const no[] = {"0", "off", "no", "false", "disable"};
-    unsigned int i;
+    static const char *const words[] = {"0",  "1",     "no",   "yes",     "off",
+                                        "on", "false", "true", "disable", "enable"};
 
-    for (i = 0; i < ARRAY_SIZE(yes); i++) {
-        if (strcmp(s, yes[i]) == 0) {
-            return 1;
+    for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
+        if (n == strlen(words[i]) && strncmp(s, words[i], n) == 0) {
+            return (int)(i & 1);
         }
     }
-    for (i = 0; i < ARRAY_SIZE(no); i++) {
-        if (strcmp(s, no[i]) == 0) {
-            return 0;
+    return n == 0 ? 1 : -1;
+}
+
+int __init parse_words(const char *list, int (*fn)(const char *word, size_t n))
+{
+    int rc = 0;
+
+    while (*list) {
+        const char *comma = strchr(list, ',');
+        size_t n = comma ? (size_t)(comma - list) : strlen(list);
+
+        if (fn(list, n) != 0) {
+            rc = -EINVAL;
         }
+        list += n + (comma != NULL);
     }
-    return -1;
+    return rc;
 }
 
 /* Writes a number into the variable, whatever its width; -EINVAL when it does not fit. */
@@ -96,7 +105,7 @@ static int __init apply(const struct param *p, const char *value, bool negated)
     case PARAM_STR:
         return strlcpy(p->var, text, p->len) < p->len ? 0 : -EINVAL;
     case PARAM_BOOL:
-        b = parse_bool(text);
+        b = parse_bool(text, strlen(text));
         if (b < 0) {
             return -EINVAL;
         }

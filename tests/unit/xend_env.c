@@ -159,6 +159,18 @@ void env_stop(void)
     }
 }
 
+int env_group_start(void **state)
+{
+    env_start(true);
+    return 0;
+}
+
+int env_group_stop(void **state)
+{
+    env_stop();
+    return 0;
+}
+
 struct value *env_config(const char *text)
 {
     auto_value config = NULL;

@@ -25,6 +25,10 @@ const char *env_folder(void);
 void env_start(bool core);
 void env_stop(void);
 
+/* Both for cmocka: the world of a group of tests, with xend's core. */
+int env_group_start(void **state);
+int env_group_stop(void **state);
+
 /* A path in the folder; a file of that name is made if size is not 0. At most 64 names. */
 const char *env_file(const char *name, unsigned size);
 

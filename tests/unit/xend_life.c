@@ -544,18 +544,6 @@ static void test_listings(void **state)
     env_fails(EINVAL, "no state", "xend.domains_with_state", env_args("is", 1, "odd"));
 }
 
-static int begin(void **state)
-{
-    env_start(true);
-    return 0;
-}
-
-static int end(void **state)
-{
-    env_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,5 +572,5 @@ int main(void)
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, env_group_start, env_group_stop);
 }

@@ -93,18 +93,6 @@ static void test_reused(void **state)
     session_put(second);
 }
 
-static int begin(void **state)
-{
-    env_start(true);
-    return 0;
-}
-
-static int end(void **state)
-{
-    env_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,5 +101,5 @@ int main(void)
     };
 
     setenv("CMOCKA_MESSAGE_OUTPUT", "TAP", 0);
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, env_group_start, env_group_stop);
 }

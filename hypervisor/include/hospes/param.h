@@ -42,4 +42,10 @@ extern char saved_cmdline[1024]; /* for xen_version and the log */
 /* Parses "512M", "2G", "0x1000", plain bytes; *end behind it. */
 uint64_t parse_size(const char *s, const char **end);
 
+/* What n characters mean: 1 or 0, or -1 when it is neither. None at all mean yes. Boot only. */
+int parse_bool(const char *s, size_t n);
+/* Gives fn each word between commas. 0, or -EINVAL if fn did not know one; it gets them all. Boot
+ * only. */
+int parse_words(const char *list, int (*fn)(const char *word, size_t n));
+
 #endif

@@ -93,18 +93,7 @@ static int __init parse_one(const char *s, size_t n)
 
 static int __init parse_spec_ctrl(const char *s)
 {
-    int rc = 0;
-
-    while (*s) {
-        const char *comma = strchr(s, ',');
-        size_t n = comma ? (size_t)(comma - s) : strlen(s);
-
-        if (parse_one(s, n) != 0) {
-            rc = -EINVAL;
-        }
-        s += n + (comma != NULL);
-    }
-    return rc;
+    return parse_words(s, parse_one);
 }
 custom_param(spec_ctrl, "spec-ctrl", parse_spec_ctrl,
              "no, or a list of no-ibrs, no-ibpb, no-stibp, no-md-clear, no-div-scrub, "

@@ -27,20 +27,6 @@ static int opt_dom0 __ro_after_init = -1, opt_domu __ro_after_init = -1;
 
 /* ---- the option ---- */
 
-/* 1, 0; -1: neither. */
-static int __init word_is_bool(const char *s, size_t n)
-{
-    static const char *const words[] = {"0",  "1",     "no",   "yes",     "off",
-                                        "on", "false", "true", "disable", "enable"};
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(words); i++) {
-        if (n == strlen(words[i]) && strncmp(s, words[i], n) == 0) {
-            return (int)(i & 1);
-        }
-    }
-    return -1;
-}
-
 /* NAME, NAME=bool or no-NAME; -1: something else. */
 static int __init named_bool(const char *s, size_t n, const char *name)
 {
@@ -55,12 +41,12 @@ static int __init named_bool(const char *s, size_t n, const char *name)
     if (n == len) {
         return 1;
     }
-    return s[len] == '=' ? word_is_bool(s + len + 1, n - len - 1) : -1;
+    return s[len] == '=' && n > len + 1 ? parse_bool(s + len + 1, n - len - 1) : -1;
 }
 
 static int __init parse_word(const char *s, size_t n)
 {
-    int v = n == 0 ? 1 : word_is_bool(s, n);
+    int v = parse_bool(s, n);
 
     if (v >= 0) {
         opt_dom0 = opt_domu = v;
@@ -78,20 +64,7 @@ static int __init parse_word(const char *s, size_t n)
 
 static int __init parse_xpti(const char *s)
 {
-    int rc = 0;
-
-    for (;;) {
-        const char *comma = strchr(s, ',');
-        size_t n = comma ? (size_t)(comma - s) : strlen(s);
-
-        if (parse_word(s, n) != 0) {
-            rc = -EINVAL;
-        }
-        if (!comma) {
-            return rc;
-        }
-        s = comma + 1;
-    }
+    return *s ? parse_words(s, parse_word) : parse_word(s, 0);
 }
 custom_param(xpti, "xpti", parse_xpti,
              "page tables of PV guests without the hypervisor: a boolean, default, or a list of "

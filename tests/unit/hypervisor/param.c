@@ -43,6 +43,30 @@ static void good_values(void **unused)
     assert_int_equal(size, 512 << 10);
 }
 
+static char words[64];
+
+static int take_word(const char *word, size_t n)
+{
+    snprintf(words + strlen(words), sizeof(words) - strlen(words), "[%.*s]", (int)n, word);
+    return n == 3 ? -EINVAL : 0;
+}
+
+static void lists_and_booleans(void **unused)
+{
+    (void)unused;
+    assert_int_equal(parse_words("a,bad,,c,", take_word), -EINVAL);
+    assert_string_equal(words, "[a][bad][][c]");
+    words[0] = '\0';
+    assert_int_equal(parse_words("", take_word), 0);
+    assert_int_equal(parse_words("on", take_word), 0);
+    assert_string_equal(words, "[on]");
+    assert_int_equal(parse_bool("", 0), 1);
+    assert_int_equal(parse_bool("yes,no", 3), 1);
+    assert_int_equal(parse_bool("disable", 7), 0);
+    assert_int_equal(parse_bool("disable", 3), -1);
+    assert_int_equal(parse_bool("2", 1), -1);
+}
+
 /* All that is in the ring, as the toolstack reads it. */
 static char *console_text(void)
 {
@@ -111,9 +135,8 @@ static void random_text(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_values),
-        cmocka_unit_test(bad_values_are_named),
-        cmocka_unit_test(sizes),
+        cmocka_unit_test(good_values), cmocka_unit_test(bad_values_are_named),
+        cmocka_unit_test(sizes),       cmocka_unit_test(lists_and_booleans),
         cmocka_unit_test(random_text),
     };
 

@@ -96,13 +96,7 @@ def tables():
 
 
 def quiet():
-    import fcntl
-    with open(os.path.join(STATE, "lock"), "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return not os.path.exists(os.path.join(STATE, "journal"))
+    return labs.no_transaction(STATE)
 
 
 def same(before, what="", limit=5):

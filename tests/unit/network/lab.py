@@ -2,6 +2,7 @@
 is also its gateway. Everything is asked of the kernel through `ip -json`."""
 
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -36,6 +37,16 @@ def impossible():
         return "no ip command (iproute2)"
     child = subprocess.run(["unshare", "-n", "true"], capture_output=True)
     return None if child.returncode == 0 else "no network namespaces: " + child.stderr.decode().strip()
+
+
+def no_transaction(folder):
+    """No transaction of this folder of journals is going on: whoever held the lock has gone, and so has the journal."""
+    with open(os.path.join(folder, "lock"), "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return not os.path.exists(os.path.join(folder, "journal"))
 
 
 class Lab:
