@@ -91,14 +91,12 @@ int domain_begin(struct domain *d, const char *what, struct error *err)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += BUSY_WAIT_S;
     domains_lock();
-    while (d->busy != NULL && rc == 0) {
-        rc = pthread_cond_timedwait(&idle, &lock, &until);
+    while (d->busy != NULL && domains_wait(&until)) {
     }
     if (d->busy != NULL) {
         rc = fail(err, EBUSY, "The domain %s is %s: try again when that has ended.", domain_name(d),
                   d->busy);
     } else {
-        rc = 0;
         d->busy = what;
     }
     domains_unlock();

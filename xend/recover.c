@@ -223,7 +223,6 @@ static struct domain *next_to_start(int64_t order, const char *name)
     return best;
 }
 
-/* What xend was building when it was killed is taken down first; then it is halted like others. */
 static bool is_recovering(void)
 {
     for (const struct domain *d = domains_first(); d != NULL; d = d->next) {
@@ -234,6 +233,7 @@ static bool is_recovering(void)
     return false;
 }
 
+/* What xend was building when it was killed is taken down first; then it is halted like others. */
 static void wait_for_recovery(void)
 {
     struct timespec until;

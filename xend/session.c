@@ -84,14 +84,12 @@ void session_trim(void)
 
     pthread_mutex_lock(&lock);
     /* The last that came in is the first to go out: those that nobody needed are at the end. */
-    for (unsigned n = unused < KEPT ? pooled : pooled - unused + KEPT; n > 0; n--) {
+    pooled -= unused < KEPT ? 0 : unused - KEPT;
+    for (unsigned n = pooled; n > 0; n--) {
         tail = &(*tail)->next;
     }
     old = *tail;
     *tail = NULL;
-    for (const struct session *s = old; s != NULL; s = s->next) {
-        pooled--;
-    }
     unused = pooled;
     pthread_mutex_unlock(&lock);
     while (old != NULL) {
