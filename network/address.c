@@ -3,6 +3,7 @@
  */
 #include "network/address.h"
 
+#include "network/link.h"
 #include "xend/lib/alloc.h"
 
 #include <arpa/inet.h>
@@ -67,6 +68,21 @@ const char *address_format(const struct address *a, char text[ADDRESS_TEXT])
         snprintf(text + used, ADDRESS_TEXT - used, "/%u", a->prefix);
     }
     return text;
+}
+
+bool address_interface_id(const char *mac, uint8_t id[8])
+{
+    struct mac m;
+
+    if (!mac_parse(mac, &m)) {
+        return false;
+    }
+    memcpy(id, m.byte, 3);
+    id[0] ^= 2;
+    id[3] = 0xff;
+    id[4] = 0xfe;
+    memcpy(id + 5, m.byte + 3, 3);
+    return true;
 }
 
 bool address_equal(const struct address *a, const struct address *b)

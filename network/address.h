@@ -30,6 +30,11 @@ bool address_equal(const struct address *a, const struct address *b);
 /* Is a (its full length) inside the network? */
 bool address_inside(const struct address *a, const struct address *network);
 unsigned address_bits(const struct address *a); /* 32 or 128 */
+/*
+ * The last eight bytes of the IPv6 address that a card with this MAC gives itself (RFC 4291,
+ * appendix A). false: it is no MAC.
+ */
+bool address_interface_id(const char *mac, uint8_t id[8]);
 
 /* An address as an interface has it. */
 struct link_address {

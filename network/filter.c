@@ -3,6 +3,7 @@
  */
 #include "network/filter.h"
 
+#include "network/address.h"
 #include "network/nft.h"
 #include "xend/lib/alloc.h"
 
@@ -50,21 +51,12 @@ static char *set_of(const struct filter *f, int family, const char *first)
     }
 }
 
-/* The link-local address that IPv6 makes of a MAC (RFC 4291, appendix A). */
+/* The link-local address that IPv6 makes of a MAC; of none, that of no card. */
 static void link_local(const char *mac, char text[INET6_ADDRSTRLEN])
 {
-    unsigned m[6] = {0};
     uint8_t a[16] = {0xfe, 0x80};
 
-    sscanf(mac, "%2x:%2x:%2x:%2x:%2x:%2x", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]);
-    a[8] = (uint8_t)(m[0] ^ 2);
-    a[9] = (uint8_t)m[1];
-    a[10] = (uint8_t)m[2];
-    a[11] = 0xff;
-    a[12] = 0xfe;
-    a[13] = (uint8_t)m[3];
-    a[14] = (uint8_t)m[4];
-    a[15] = (uint8_t)m[5];
+    address_interface_id(mac, a + 8);
     inet_ntop(AF_INET6, a, text, INET6_ADDRSTRLEN);
 }
 

@@ -243,20 +243,13 @@ static char *host_name(const struct lease *lease)
     return name;
 }
 
-/* What a guest with this MAC makes of what is advertised (RFC 4291, appendix A). false: no IPv6 */
-static bool address6(const char *mac_text, uint8_t bytes[16])
+/* What a guest with this MAC makes of what is advertised. false: no IPv6 */
+static bool address6(const char *mac, uint8_t bytes[16])
 {
-    struct mac mac;
-
-    if (nat_network6() == NULL || !mac_parse(mac_text, &mac)) {
+    if (nat_network6() == NULL || !address_interface_id(mac, bytes + 8)) {
         return false;
     }
     memcpy(bytes, nat_network6()->byte, 8);
-    memcpy(bytes + 8, mac.byte, 3);
-    bytes[8] ^= 2;
-    bytes[11] = 0xff;
-    bytes[12] = 0xfe;
-    memcpy(bytes + 13, mac.byte + 3, 3);
     return true;
 }
 
